@@ -15,7 +15,6 @@
 #include "ipc/proto.h"
 #include "msgauth/name.h"
 #include "smtp/backend_priv.h"
-#include "smtp/names.h"
 
 #define AUTH_MS		  30000
 #define LOGIN_PATIENCE_MS 20000
@@ -224,49 +223,22 @@ backend_may_leave(void *ctx)
 
 /* ---- names ---- */
 
-struct asked {
-	struct smtp_backend *h;
-	char name[DNS_NAME_MAX];
-	enum dns_type type;
-	dns_done_fn *fn;
-	void *arg;
-};
-
-static void
-on_name(struct dns_answer *a, void *arg)
-{
-	struct asked *q = arg;
-
-	names_put(q->h->names, q->name, q->type, clk_mono(), a);
-	q->fn(a, q->arg);
-	free(q);
-}
-
 static int
 backend_ask(void *ctx, const char *name, bool any, enum dns_type type,
     int64_t ms, dns_done_fn *fn, void *arg)
 {
 	struct smtp_backend *h = ctx;
-	struct asked *q = xcalloc(1, sizeof *q);
-	int r;
 
-	*q = (struct asked){.h = h, .type = type, .fn = fn, .arg = arg};
-	sv_copy(sv_first(sv_str(name), sizeof q->name - 1), q->name,
-	    sizeof q->name);
-	r = any ? dns_ask_any(h->dns, name, type, ms, on_name, q)
-		: dns_ask(h->dns, name, type, ms, on_name, q);
-	if (r != RC_OK)
-		free(q);
-	return r;
+	return dns_asker_ask(h->names, name, any, type, ms, fn, arg);
 }
 
 static bool
-backend_recall(
-    void *ctx, const char *name, enum dns_type type, struct dns_answer *out)
+backend_recall(void *ctx, const char *name, bool any, enum dns_type type,
+    struct dns_answer *out)
 {
 	struct smtp_backend *h = ctx;
 
-	return names_get(h->names, name, type, clk_mono(), out);
+	return dns_asker_recall(h->names, name, any, type, out);
 }
 
 /* ---- what the owner wants ---- */
@@ -407,8 +379,12 @@ backend_knows(void *ctx, const char *account, const char *address, bool *yes)
 	    .account = sv_str(account), .address = sv_str(address)};
 	char text[ERR_TEXT_MAX];
 	struct msg m, reply;
+	uint64_t ticket;
 	int r;
 
+	if (smtp_knows_get(
+		&h->knows, account, address, clk_mono(), yes, &ticket))
+		return RC_OK;
 	msg_init(&m, QUEUE_KNOWN);
 	queue_known_put(&m, &k);
 	r = peer_call(h->queue, &m, KNOWN_MS, &reply);
@@ -418,6 +394,7 @@ backend_knows(void *ctx, const char *account, const char *address, bool *yes)
 	if (r != RC_OK && r != RC_NOTFOUND)
 		return RC_TEMP;
 	*yes = r == RC_OK;
+	smtp_knows_put(&h->knows, account, address, clk_mono(), *yes, ticket);
 	return RC_OK;
 }
 

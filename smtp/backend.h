@@ -14,10 +14,12 @@
 #include <stdatomic.h>
 
 #include "conf/conf.h"
+#include "dns/asker.h"
 #include "history/history.h"
 #include "ipc/line.h"
 #include "msgauth/key.h"
 #include "smtp/feedback_send.h"
+#include "smtp/knows.h"
 #include "smtp/ops.h"
 #include "smtp/standing.h"
 #include "smtp/unscanned.h"
@@ -52,8 +54,6 @@ void smtp_scans_init(struct smtp_scans *s);
 /* The next connection that was asked for, or -1; takes fd. */
 void smtp_scans_take(struct smtp_scans *s, int fd);
 
-struct names;
-
 struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
@@ -64,9 +64,10 @@ struct smtp_backend {
 	struct smtp_feedback_memory feedback; /* to be initialised */
 	struct history *history;	      /* NULL: none is kept */
 	struct history_gate *gate;	      /* of refusals; NULL: none */
-	struct names *names; /* port 25: answers of the dns process */
+	struct dns_asker *names;	      /* port 25: on the line of dns */
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;
+	struct smtp_knows knows;	/* its lock to be initialised */
 	struct smtp_scans scans;	/* to be initialised */
 	struct smtp_standing *standing; /* NULL: nobody remembers */
 	/* Asks the supervisor for a connection to clamd, from any thread; it

@@ -20,7 +20,7 @@ int smtp_backend_deliver(
 
 /* ---- backend_scan.c ---- */
 
-int smtp_backend_scan(void *ctx, struct sv sender, int fd, uint64_t size,
+int smtp_backend_scan(void *ctx, const struct smtp_scanned *m,
     struct clamd_answer *out) RC_USE_RESULT;
 
 /* ---- backend_report.c ---- */

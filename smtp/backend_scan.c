@@ -139,13 +139,12 @@ connection(struct smtp_backend *h, int64_t last)
 
 /* ---- what comes in vain ---- */
 
-/* 0 while all could be looked at, so that nothing is hashed for nothing.
+/* Empty while all could be looked at, so that nothing is hashed for nothing.
  * *rests: this has been too much for the daemon a moment ago. */
-static uint64_t
-known_key(
-    struct smtp_scans *s, struct sv sender, int fd, uint64_t size, bool *rests)
+static struct smtp_unscanned_id
+known_id(struct smtp_scans *s, const struct smtp_scanned *m, bool *rests)
 {
-	uint64_t key = 0;
+	struct smtp_unscanned_id id = {.content = 0};
 	bool any;
 
 	pthread_mutex_lock(&s->lock);
@@ -153,37 +152,37 @@ known_key(
 	pthread_mutex_unlock(&s->lock);
 	*rests = false;
 	if (!any)
-		return 0;
-	key = smtp_unscanned_key(s->key, sender, fd, size);
+		return id;
+	id = smtp_unscanned_id(s->key, m);
 	pthread_mutex_lock(&s->lock);
-	*rests = smtp_unscanned_rests(s->unscanned, key, clk_mono());
+	*rests = smtp_unscanned_rests(s->unscanned, id.content, clk_mono());
 	pthread_mutex_unlock(&s->lock);
-	return key;
+	return id;
 }
 
 /* slow: it took all the time there was. */
 static void
-note_result(
-    struct smtp_scans *s, uint64_t key, bool slow, struct clamd_answer *out)
+note_result(struct smtp_scans *s, struct smtp_unscanned_id id, bool slow,
+    struct clamd_answer *out)
 {
 	pthread_mutex_lock(&s->lock);
 	if (out->says != CLAMD_FAILED)
-		smtp_unscanned_done(s->unscanned, key);
-	else if (smtp_unscanned_failed(s->unscanned, key, clk_mono(), slow))
+		smtp_unscanned_done(s->unscanned, id.content);
+	else if (smtp_unscanned_failed(s->unscanned, id, clk_mono(), slow))
 		out->says = CLAMD_NEVER;
 	pthread_mutex_unlock(&s->lock);
 }
 
 int
-smtp_backend_scan(void *ctx, struct sv sender, int fd, uint64_t size,
-    struct clamd_answer *out)
+smtp_backend_scan(
+    void *ctx, const struct smtp_scanned *m, struct clamd_answer *out)
 {
 	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	bool wanted = c->virus.clamd != NULL && h->ask_clamd != NULL;
 	bool slow = false, rests;
 	int64_t until = clk_mono() + SCAN_MS;
-	uint64_t key;
+	struct smtp_unscanned_id id;
 	int sock;
 
 	conf_free(&c);
@@ -191,14 +190,14 @@ smtp_backend_scan(void *ctx, struct sv sender, int fd, uint64_t size,
 		return RC_NOTFOUND;
 	*out = (struct clamd_answer){
 	    .says = CLAMD_FAILED, .name = "clamd cannot be reached"};
-	key = known_key(&h->scans, sender, fd, size, &rests);
+	id = known_id(&h->scans, m, &rests);
 	if (rests) {
 		*out = (struct clamd_answer){.says = CLAMD_FAILED,
 		    .name = "this content took it too long before"};
 	} else if (enter(&h->scans, until)) {
 		sock = connection(h, until);
 		if (sock >= 0) {
-			clamd_scan(sock, fd, size, until, out);
+			clamd_scan(sock, m->fd, m->size, until, out);
 			slow = clk_mono() >= until;
 		}
 		io_close(&sock);
@@ -206,12 +205,11 @@ smtp_backend_scan(void *ctx, struct sv sender, int fd, uint64_t size,
 	}
 	if (out->says == CLAMD_FAILED) {
 		mlog(LOG_WARN, "virus.fail", "text=\"%s\"", out->name);
-		if (key == 0)
-			key =
-			    smtp_unscanned_key(h->scans.key, sender, fd, size);
+		if (id.content == 0)
+			id = smtp_unscanned_id(h->scans.key, m);
 	}
 	/* It was not tried. */
-	if (key != 0 && !rests)
-		note_result(&h->scans, key, slow, out);
+	if (id.content != 0 && !rests)
+		note_result(&h->scans, id, slow, out);
 	return RC_OK;
 }

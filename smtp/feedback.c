@@ -53,19 +53,33 @@ fill_dkim(const struct check_result *r, struct smtp_feedback *out)
 	row->dkim = out->dkim;
 }
 
+static enum report_done
+asked(enum dmarc_policy p)
+{
+	return p == DMARC_P_REJECT	 ? REPORT_DONE_REFUSED
+	       : p == DMARC_P_QUARANTINE ? REPORT_DONE_JUNK
+					 : REPORT_DONE_NOTHING;
+}
+
+/* The result of applying the policy [RFC 9990 3.1.1]: what goes beyond it was
+ * done for other reasons, of which block lists are one. */
+static enum report_done
+by_policy(const struct dmarc_outcome *d, enum report_done done)
+{
+	enum report_done most = d->result == AUTH_FAIL ? asked(d->disposition)
+						       : REPORT_DONE_NOTHING;
+
+	return done > most ? most : done;
+}
+
 /* Why something else was done than the policy asks for. */
 static struct sv
-reason(const struct dmarc_outcome *d, const struct smtp_feedback_done *done)
+reason(const struct dmarc_outcome *d, enum report_done done, struct sv override)
 {
-	enum report_done asked =
-	    d->published == DMARC_P_REJECT	 ? REPORT_DONE_REFUSED
-	    : d->published == DMARC_P_QUARANTINE ? REPORT_DONE_JUNK
-						 : REPORT_DONE_NOTHING;
-
-	if (d->result == AUTH_PASS || done->done == asked)
+	if (d->result == AUTH_PASS || done == asked(d->published))
 		return SV("");
-	if (d->result == AUTH_FAIL && done->reason.n > 0)
-		return done->reason;
+	if (d->result == AUTH_FAIL && override.n > 0)
+		return override;
 	if (d->result == AUTH_FAIL && d->record.testing &&
 	    d->disposition != d->published)
 		return SV("policy_test_mode");
@@ -95,10 +109,10 @@ smtp_feedback_fill(const struct check_result *r, struct sv sender,
 	    sizeof out->address);
 	row->address = sv_str(out->address);
 	row->count = 1;
-	row->done = (uint8_t)done->done;
+	row->done = (uint8_t)by_policy(d, done->done);
 	row->dkim_aligned = d->dkim_aligned;
 	row->spf_aligned = d->spf_aligned;
-	row->reason = reason(d, done);
+	row->reason = reason(d, (enum report_done)row->done, done->reason);
 	row->author = sv_str(d->domain);
 	row->envelope = sv_skip(sender, sv_rchr(sender, '@') + 1);
 	row->spf_domain = sv_str(r->mailfrom.domain);

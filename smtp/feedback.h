@@ -17,9 +17,9 @@ struct smtp_feedback {
 	struct feedback_dkim dkim[FEEDBACK_DKIM_MAX];
 };
 
-/* What was done with it: not more than the policy says, unless trusted. */
+/* What was done with it; what goes beyond the policy is not told. */
 struct smtp_feedback_done {
-	enum report_done done;
+	enum report_done done; /* for what it is: not for want of a scanner */
 	struct sv reason; /* of RFC 9990, why not more; empty: see the policy */
 };
 

@@ -207,7 +207,7 @@ recall(struct smtp_judge *j, const struct lookup_question *q)
 	struct dns_answer a;
 
 	if (j->ops->recall == NULL ||
-	    !j->ops->recall(j->ctx, q->name, q->type, &a))
+	    !j->ops->recall(j->ctx, q->name, is_made(q), q->type, &a))
 		return false;
 	lookup_answer(check_lookup(j->check), q->id, &a);
 	dns_answer_fini(&a);

@@ -23,8 +23,8 @@ static struct health {
 	bool ipv6;
 	enum block_health state;
 	int64_t until; /* clk_mono */
-	/* In this day of clk_mono: messages for which it was asked, and those
-	 * whose address was listed. */
+	/* In this day (UTC): messages for which it was asked, and those whose
+	 * address was listed. */
 	int64_t day;
 	unsigned asked, listed;
 } health[ROWS];
@@ -95,7 +95,7 @@ static struct health *
 own_row(const char *zone, bool ipv6)
 {
 	struct health *h = health_row(zone, ipv6);
-	int64_t day = clk_mono() / DAY_MS;
+	int64_t day = clk_now() / DAY_MS;
 
 	if (strcmp(h->zone, zone) != 0 || h->ipv6 != ipv6) {
 		*h = (struct health){.ipv6 = ipv6};
@@ -122,7 +122,7 @@ smtp_listed_count(const char *zone, bool ipv6)
 	if (n == SMTP_LISTED_A_DAY)
 		mlog(LOG_WARN, "block_list",
 		    "list=%s family=%d used=0 text=\"it was asked %u times "
-		    "today: no more until tomorrow\"",
+		    "today: no more until midnight, UTC\"",
 		    zone, ipv6 ? 6 : 4, n);
 	return n < SMTP_LISTED_A_DAY;
 }
@@ -138,13 +138,13 @@ count_listed(const char *zone, bool ipv6)
 void
 smtp_listed_status(struct buf *out)
 {
-	const int64_t now = clk_mono();
+	const int64_t day = clk_now() / DAY_MS;
 	size_t i;
 
 	pthread_mutex_lock(&health_lock);
 	for (i = 0; i < ROWS; i++) {
 		const struct health *h = &health[i];
-		bool today = h->day == now / DAY_MS;
+		bool today = h->day == day;
 		bool tested = h->until != 0;
 
 		/* Many have no IPv6 addresses. */

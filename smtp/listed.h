@@ -44,8 +44,9 @@ void smtp_listed_result(const struct smtp_listed *l, struct smtp_listing *out);
 
 /*
  * A line for each list that was asked: whether it can be believed, how often it
- * was asked in this day, and how often it has listed who.  A list is asked
- * SMTP_LISTED_A_DAY times a day at most, as the terms of most of them have it.
+ * was asked in this day (UTC), and how often it has listed who.  A list is
+ * asked SMTP_LISTED_A_DAY times a day at most, as the terms of most of them
+ * have it.
  */
 #define SMTP_LISTED_A_DAY 100000u
 void smtp_listed_status(struct buf *out);

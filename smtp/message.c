@@ -350,7 +350,9 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 		tally_add(TALLY_SUBMITTED, 1);
 	smtp_note_accepted(s, since, d.front.n + d.size, judged, arrived);
 	smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
-	tell_feedback(s, arrived->junk ? REPORT_DONE_JUNK : REPORT_DONE_NOTHING,
+	tell_feedback(s,
+	    arrived->junk && !arrived->unscanned ? REPORT_DONE_JUNK
+						 : REPORT_DONE_NOTHING,
 	    d.verdict);
 	hand_report_over(s);
 }
@@ -382,13 +384,16 @@ scan(struct smtp_session *s, struct smtp_arrival *arrived)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	struct smtp_transaction *t = &s->t;
+	const struct smtp_scanned m = {.sender = buf_sv(&t->sender),
+	    .recipients = buf_sv(&t->rcpts),
+	    .fd = t->body.fd,
+	    .size = t->body.size};
 	struct clamd_answer a;
 	char q[LOG_Q_MAX];
 
 	if (o->ops->scan == NULL)
 		return true;
-	if (o->ops->scan(o->ctx, buf_sv(&t->sender), t->body.fd, t->body.size,
-		&a) != RC_OK)
+	if (o->ops->scan(o->ctx, &m, &a) != RC_OK)
 		return true;
 	t->virus = a.says;
 	if (a.says == CLAMD_FOUND) {

@@ -23,6 +23,13 @@ enum smtp_inbound {
 	SMTP_INBOUND_OFF     /* nothing is looked up */
 };
 
+/* A message, for viruses. */
+struct smtp_scanned {
+	struct sv sender, recipients; /* the latter with blanks between */
+	int fd;
+	uint64_t size;
+};
+
 /* A local recipient's account. */
 struct smtp_account {
 	char name[SMTP_ACCOUNT_MAX];
@@ -151,8 +158,8 @@ struct smtp_ops {
 	 * is, maybe that it could not be found out; RC_NOTFOUND: nobody is to
 	 * be asked.  NULL: the same.
 	 */
-	int (*scan)(void *ctx, struct sv sender, int fd, uint64_t size,
-	    struct clamd_answer *out);
+	int (*scan)(
+	    void *ctx, const struct smtp_scanned *m, struct clamd_answer *out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
 	 * With recipients outside, or forwarded, all go through the queue, in
 	 * one step.
@@ -169,8 +176,8 @@ struct smtp_ops {
 	    int64_t ms, dns_done_fn *fn, void *arg);
 	/* The answer, if it was had a moment ago: for the caller to free.
 	 * NULL: none is remembered. */
-	bool (*recall)(void *ctx, const char *name, enum dns_type type,
-	    struct dns_answer *out);
+	bool (*recall)(void *ctx, const char *name, bool any,
+	    enum dns_type type, struct dns_answer *out);
 	/*
 	 * What the owner wants of mail for a recipient's domain: NULL, as in
 	 * the limits; whether what a sealer says of mail that it has passed on

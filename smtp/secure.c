@@ -1,4 +1,4 @@
-#include "base/base64.h"
+#include "auth/sasl.h"
 #include "base/log.h"
 #include "smtp/smtp_priv.h"
 
@@ -66,29 +66,35 @@ smtp_may_auth(const struct smtp_session *s)
 	       (stream_is_tls(s->st) || s->c->loopback);
 }
 
-/* Asks the client for one more line of the exchange; decoded into out. */
+/* The rest of an exchange that sasl_start has begun; true: message is whole.
+ * False after having answered. */
 static bool
-challenge(struct smtp_session *s, const char *prompt, struct buf *out)
+exchange(struct smtp_session *s, struct sasl *sasl, enum sasl_next next,
+    struct buf *message)
 {
 	struct sv line;
-	bool ok;
-	int r;
 
-	stream_printf(s->st, "334 %s\r\n", prompt);
-	r = smtp_line(s, &line);
-	if (r != RC_OK) /* RC_SYNTAX was answered with an error */
-		return false;
-	if (sv_eq(line, SV("*"))) {
+	while (next == SASL_CHALLENGE) {
+		stream_printf(s->st, "334 %s\r\n", sasl->challenge);
+		/* RC_SYNTAX was answered with an error. */
+		if (smtp_line(s, &line) != RC_OK)
+			return false;
+		if (sv_eq(line, SV("*"))) {
+			smtp_line_done(s);
+			smtp_refuse(s, 501, "5.7.0", "cancelled");
+			return false;
+		}
+		next = sasl_respond(sasl, line, message);
 		smtp_line_done(s);
-		smtp_refuse(s, 501, "5.7.0", "cancelled");
-		return false;
+		stream_wipe_consumed(s->st);
 	}
-	ok = base64_decode(line, out) == RC_OK;
-	smtp_line_done(s);
-	stream_wipe_consumed(s->st);
-	if (!ok)
+	if (next == SASL_NO_MECHANISM)
+		smtp_refuse(s, 504, "5.5.4", "only PLAIN and LOGIN");
+	else if (next == SASL_NO_BASE64)
 		smtp_refuse(s, 501, "5.5.2", "not valid base64");
-	return ok;
+	else if (next == SASL_NO_NAME)
+		smtp_refuse(s, 501, "5.5.2", "not a name or password");
+	return next == SASL_MESSAGE;
 }
 
 static void
@@ -127,66 +133,31 @@ finish_auth(struct smtp_session *s, struct sv sasl)
 }
 
 static void
-auth_plain(struct smtp_session *s, struct sv initial)
+auth(struct smtp_session *s, struct sv mechanism, struct sv initial)
 {
-	struct buf sasl;
-	bool ok;
+	enum sasl_next next;
+	struct buf message;
+	struct sasl sasl;
 
-	buf_init(&sasl, SMTP_LINE_MAX);
-	if (initial.n > 0) {
-		/* [RFC 4954 4] "=" is an empty initial response */
-		ok = base64_decode(sv_eq(initial, SV("=")) ? SV("") : initial,
-			 &sasl) == RC_OK;
-		smtp_line_done(s);
-		stream_wipe_consumed(s->st);
-		if (!ok)
-			smtp_refuse(s, 501, "5.5.2", "not valid base64");
-	} else {
-		smtp_line_done(s);
-		ok = challenge(s, "", &sasl);
-	}
-	if (ok)
-		finish_auth(s, buf_sv(&sasl));
-	buf_wipe(&sasl);
-}
-
-static void
-auth_login(struct smtp_session *s, struct sv initial)
-{
-	struct buf sasl, part;
-	bool ok = true;
-
-	buf_init(&sasl, SMTP_LINE_MAX);
-	buf_init(&part, SMTP_LINE_MAX);
-	if (initial.n > 0) {
-		ok = base64_decode(initial, &part) == RC_OK;
-		smtp_line_done(s);
-		if (!ok)
-			smtp_refuse(s, 501, "5.5.2", "not valid base64");
-	} else {
-		smtp_line_done(s);
-		ok = challenge(s, "VXNlcm5hbWU6", &part);
-	}
-	if (ok) {
-		buf_addc(&sasl, '\0');
-		buf_addsv(&sasl, buf_sv(&part));
-		buf_addc(&sasl, '\0');
-		buf_wipe(&part);
-		ok = challenge(s, "UGFzc3dvcmQ6", &part);
-	}
-	if (ok) {
-		buf_addsv(&sasl, buf_sv(&part));
-		finish_auth(s, buf_sv(&sasl));
-	}
-	buf_wipe(&part);
-	buf_wipe(&sasl);
+	if (initial.n == 0)
+		initial.p = NULL; /* there was none */
+	else if (sv_eq(initial, SV("=")))
+		initial = SV(""); /* [RFC 4954 4] an empty one */
+	buf_init(&message, SASL_MAX);
+	sasl_init(&sasl);
+	next = sasl_start(&sasl, mechanism, initial, &message);
+	smtp_line_done(s);
+	stream_wipe_consumed(s->st);
+	if (exchange(s, &sasl, next, &message))
+		finish_auth(s, buf_sv(&message));
+	sasl_forget(&sasl);
+	buf_wipe(&message);
 }
 
 void
 smtp_run_auth(struct smtp_session *s, struct sv args)
 {
 	struct sv mech = sv_split(&args, ' ');
-	struct sv initial = args.p != NULL ? args : SV("");
 
 	if (!smtp_may_auth(s)) {
 		bool again = s->authed, tls = stream_is_tls(s->st);
@@ -203,12 +174,5 @@ smtp_run_auth(struct smtp_session *s, struct sv args)
 			    "login requires TLS: use STARTTLS first");
 		return;
 	}
-	if (sv_ieq(mech, SV("PLAIN"))) {
-		auth_plain(s, initial);
-	} else if (sv_ieq(mech, SV("LOGIN"))) {
-		auth_login(s, initial);
-	} else {
-		smtp_line_done(s);
-		smtp_refuse(s, 504, "5.5.4", "only PLAIN and LOGIN");
-	}
+	auth(s, mech, args);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "auth/sasl.h"
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
@@ -33,7 +34,7 @@ run_ehlo(struct smtp_session *s, struct sv args, bool esmtp)
 	    "ENHANCEDSTATUSCODES\nCHUNKING\nHELP",
 	    s->c->o->hostname, (unsigned long long)s->c->limits.message_size,
 	    s->c->o->tls != NULL && !stream_is_tls(s->st) ? "STARTTLS\n" : "",
-	    smtp_may_auth(s) ? "AUTH PLAIN LOGIN\n" : "");
+	    smtp_may_auth(s) ? "AUTH " SASL_MECHANISMS "\n" : "");
 }
 
 static void

@@ -17,7 +17,7 @@
 
 struct work {
 	const struct conf *conf;
-	const char *account, *name, *to, *from;
+	const char *account, *name, *to, *from, *written;
 	enum rules_action action;
 	bool deactivate;
 	int fd;	       /* what goes in, and what comes back */
@@ -73,6 +73,17 @@ read_input(struct work *w)
 
 /* ---- the server ---- */
 
+/* "<a@b>" is the path a@b, and "<>" the empty one. */
+static struct sv
+path_of(const char *s)
+{
+	struct sv path = s != NULL ? sv_str(s) : SV("");
+
+	if (sv_starts(path, SV("<")) && sv_ends(path, SV(">")))
+		path = sv_of(path.p + 1, path.n - 2);
+	return path;
+}
+
 static int
 ask(struct work *w, int line, struct err *err)
 {
@@ -80,7 +91,8 @@ ask(struct work *w, int line, struct err *err)
 	    .action = (uint8_t)w->action,
 	    .name = sv_str(w->name),
 	    .to = sv_str(w->to),
-	    .sender = sv_str(w->from),
+	    .sender = path_of(w->from),
+	    .written = path_of(w->written),
 	    .size = w->size,
 	    .fd = dup(w->fd)};
 	char text[ERR_TEXT_MAX];
@@ -185,11 +197,12 @@ run(struct work *w)
 static int
 parse(struct work *w, int argc, char **argv)
 {
-	const struct command_option option = {
-	    "--from", "the sender's address", .text = &w->from};
+	const struct command_option option[] = {
+	    {"--from", "the sender's address", .text = &w->from},
+	    {"--to", "the recipient's address", .text = &w->written}};
 	const struct command_words words = {.command = "sieve",
-	    .option = &option,
-	    .noption = 1,
+	    .option = option,
+	    .noption = 2,
 	    .what = "an account, what to do, and a script's name",
 	    .least = 2,
 	    .most = 4};
@@ -214,8 +227,9 @@ parse(struct work *w, int argc, char **argv)
 	if (words_n > want)
 		return command_misused(
 		    "sieve", "unexpected \"%s\"", argv[want + 1]);
-	if (w->from != NULL && verb != RULES_TEST)
-		return command_misused("sieve", "--from is for test");
+	if ((w->from != NULL || w->written != NULL) && verb != RULES_TEST)
+		return command_misused("sieve", "%s is for test",
+		    w->from != NULL ? "--from" : "--to");
 	w->name = want > 2 ? argv[3] : "";
 	w->to = want > 3 ? argv[4] : "";
 	w->deactivate = verb == n - 1;

@@ -6,10 +6,10 @@
 #include "cmd/run/process.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_control.h"
+#include "ipc/proto.h"
 #include "mime/mime.h"
 #include "smtp/backend.h"
 #include "smtp/listed.h"
-#include "smtp/names.h"
 #include "smtp/server.h"
 
 struct state {
@@ -147,6 +147,36 @@ on_keeper_up(void *arg)
 	smtp_backend_forget_full(&st->backend);
 }
 
+/* People here have written to somebody new. */
+static void
+on_queue(struct line *l, struct msg *m, void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+
+	(void)l;
+	if (m->type == QUEUE_KNOWN_NEWS)
+		smtp_knows_forget(&st->backend.knows);
+}
+
+static void
+on_queue_up(void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+
+	smtp_knows_forget(&st->backend.knows);
+}
+
+static void
+on_dns_up(void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+
+	dns_asker_forget(st->backend.names);
+}
+
 /* Auth tells whose sessions are over. */
 static void
 on_auth(struct line *l, struct msg *m, void *arg)
@@ -191,6 +221,7 @@ run(int control_fd, bool submission)
 	/* Large, and mostly not written to: on the stack all of it would be. */
 	static struct state st = {
 	    .backend = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
+		.knows = {.lock = PTHREAD_MUTEX_INITIALIZER},
 		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
 	struct smtp_server_opts o = {.submission = submission,
@@ -214,8 +245,8 @@ run(int control_fd, bool submission)
 	child_enter(c, &walls);
 	st.backend.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
-	st.backend.queue = peer_new(c->loop, "queue", NULL, NULL, c);
-	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
+	st.backend.queue = peer_new(c->loop, "queue", on_queue, on_queue_up, c);
+	st.backend.dns = peer_new(c->loop, "dns", NULL, on_dns_up, c);
 	if (!submission) {
 		st.backend.standing = smtp_standing_new();
 		st.backend.report = peer_new(c->loop, "report", NULL, NULL, c);
@@ -225,7 +256,7 @@ run(int control_fd, bool submission)
 	st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
-	st.backend.names = names_new();
+	st.backend.names = dns_asker_new(st.backend.dns);
 	st.backend.conf = conf_now;
 	st.backend.arg = c;
 	st.server = smtp_server_new(&o);

@@ -2,15 +2,14 @@
 
 #include <stdlib.h>
 
+#include "auth/sasl.h"
 #include "base/alloc.h"
-#include "base/base64.h"
 #include "imap/parse/capability.h"
 #include "imap/parse/frame.h"
 #include "imap/parse/parse.h"
 
 /* A mail program tries what was typed by up to three ways, more than once. */
 #define FAILED_LOGINS_MAX 10
-#define SASL_MAX	  4096
 
 static const struct imap_limits limits = {
     .line = 8 * 1024,
@@ -21,22 +20,14 @@ static const struct imap_limits limits = {
     .bad = 10,
 };
 
-enum state {
-	ST_COMMAND,
-	ST_PLAIN,      /* AUTHENTICATE PLAIN waits for its response */
-	ST_LOGIN_USER, /* AUTHENTICATE LOGIN likewise */
-	ST_LOGIN_PASSWORD
-};
-
 struct imap_fe {
 	char *hostname;
 	bool tls_offered, tls, trusted;
 
-	enum state state;
-	unsigned bad;	 /* in a row */
-	unsigned failed; /* logins, for whatever reason */
-	struct buf tag;	 /* of AUTHENTICATE, or of the login asked for */
-	struct buf user; /* of AUTHENTICATE LOGIN */
+	unsigned bad;	  /* in a row */
+	unsigned failed;  /* logins, for whatever reason */
+	struct buf tag;	  /* of AUTHENTICATE, or of the login asked for */
+	struct sasl sasl; /* AUTHENTICATE's */
 	struct imap_frame frame;
 	struct arena arena;
 };
@@ -158,18 +149,28 @@ ask_login(struct call *c)
 	c->act->what = FRONT_LOGIN;
 }
 
-/* message = [authzid] UTF8NUL authcid UTF8NUL passwd  [RFC 4616 2] */
+/* Another step of AUTHENTICATE, or LOGIN. */
 static void
-compose(struct call *c, struct sv user, struct sv password)
+go_on(struct call *c, enum sasl_next next)
 {
-	struct buf *b = &c->act->sasl;
-
-	buf_reset(b);
-	(void)buf_reserve(b, user.n + password.n + 2);
-	buf_addc(b, '\0');
-	buf_addsv(b, user);
-	buf_addc(b, '\0');
-	buf_addsv(b, password);
+	switch (next) {
+	case SASL_CHALLENGE:
+		buf_addf(c->out, "+ %s\r\n", c->f->sasl.challenge);
+		return;
+	case SASL_MESSAGE:
+		ask_login(c);
+		return;
+	case SASL_NO_MECHANISM:
+		tagged(c, "NO [CANNOT] Mechanisms are PLAIN and LOGIN.");
+		return;
+	case SASL_NO_BASE64:
+		tagged(c, "BAD The response is not valid base64.");
+		break;
+	case SASL_NO_NAME:
+		tagged(c, "BAD The response is not a name or password.");
+		break;
+	}
+	c->f->bad++;
 }
 
 /* False after having said why. */
@@ -206,64 +207,8 @@ cmd_login(struct call *c)
 		r = imap_end(c->in);
 	if (r != RC_OK)
 		return r;
-	compose(c, user, password);
-	ask_login(c);
+	go_on(c, sasl_compose(user, password, &c->act->sasl));
 	return RC_OK;
-}
-
-/* A response of the client to AUTHENTICATE; false after having answered. */
-static bool
-decode(struct call *c, struct sv text, struct buf *into)
-{
-	/* At once, so that no outgrown copy of a secret stays behind. */
-	buf_reset(into);
-	(void)buf_reserve(into, text.n);
-	if (base64_decode(text, into) == RC_OK)
-		return true;
-	buf_wipe(into);
-	c->f->bad++;
-	tagged(c, "BAD The response is not valid base64.");
-	return false;
-}
-
-static void
-plain_response(struct call *c, struct sv text)
-{
-	if (decode(c, text, &c->act->sasl))
-		ask_login(c);
-}
-
-/* The two answers of the LOGIN mechanism: user, then password. */
-static void
-login_response(struct call *c, struct sv text)
-{
-	struct imap_fe *f = c->f;
-	struct buf password;
-
-	if (f->state == ST_LOGIN_USER) {
-		if (!decode(c, text, &f->user))
-			return;
-		f->state = ST_LOGIN_PASSWORD;
-		buf_adds(c->out, "+ UGFzc3dvcmQ6\r\n"); /* "Password:" */
-		return;
-	}
-	f->state = ST_COMMAND;
-	buf_init(&password, SASL_MAX);
-	if (decode(c, text, &password)) {
-		compose(c, buf_sv(&f->user), buf_sv(&password));
-		/* A NUL inside would shift the fields. */
-		if (memchr(f->user.p, '\0', f->user.n) != NULL ||
-		    memchr(password.p, '\0', password.n) != NULL ||
-		    !buf_ok(&c->act->sasl)) {
-			buf_wipe(&c->act->sasl);
-			tagged(
-			    c, "BAD The response is not a name or password.");
-		} else {
-			ask_login(c);
-		}
-	}
-	buf_wipe(&password);
-	buf_wipe(&f->user);
 }
 
 /*
@@ -273,8 +218,8 @@ login_response(struct call *c, struct sv text)
 static int
 cmd_authenticate(struct call *c)
 {
-	struct sv mech, first = {NULL, 0};
-	bool plain, initial = false;
+	struct sv mech, initial = {NULL, 0};
+	enum sasl_next next;
 	int r;
 
 	if (!may_login(c))
@@ -283,37 +228,18 @@ cmd_authenticate(struct call *c)
 	if (r == RC_OK)
 		r = imap_atom(c->in, &mech);
 	if (r == RC_OK && imap_take(c->in, ' ')) {
-		initial = true;
-		first = c->in->s;
+		initial = c->in->s;
 		c->in->s = SV("");
 	}
 	if (r == RC_OK)
 		r = imap_end(c->in);
 	if (r != RC_OK)
 		return r;
-	plain = sv_ieq(mech, SV("PLAIN"));
-	if (!plain && !sv_ieq(mech, SV("LOGIN"))) {
-		tagged(c, "NO [CANNOT] Mechanisms are PLAIN and LOGIN.");
-		return RC_OK;
-	}
-	if (sv_eq(first, SV("=")))
-		first = SV("");
+	if (sv_eq(initial, SV("=")))
+		initial = SV("");
 	buf_set(&c->f->tag, c->tag);
-	if (plain && initial) {
-		plain_response(c, first);
-	} else if (plain) {
-		c->f->state = ST_PLAIN;
-		buf_adds(c->out, "+ \r\n");
-	} else {
-		c->f->state = ST_LOGIN_USER;
-		if (initial)
-			login_response(c, first);
-		else
-			buf_adds(
-			    c->out, "+ VXNlcm5hbWU6\r\n"); /* "Username:" */
-		if (initial && c->f->state == ST_LOGIN_USER)
-			c->f->state = ST_COMMAND;
-	}
+	next = sasl_start(&c->f->sasl, mech, initial, &c->act->sasl);
+	go_on(c, next);
 	return RC_OK;
 }
 
@@ -385,19 +311,11 @@ response(struct call *c, struct sv text)
 
 	c->tag = buf_sv(&f->tag);
 	if (sv_eq(text, SV("*"))) {
-		f->state = ST_COMMAND;
-		buf_wipe(&f->user);
+		sasl_forget(&f->sasl);
 		bad(c, "Authentication cancelled", "");
 		return;
 	}
-	if (f->state == ST_PLAIN) {
-		f->state = ST_COMMAND;
-		plain_response(c, text);
-		return;
-	}
-	login_response(c, text);
-	if (c->act->what == FRONT_GO_ON && f->state == ST_LOGIN_USER)
-		f->state = ST_COMMAND;
+	go_on(c, sasl_respond(&f->sasl, text, &c->act->sasl));
 }
 
 /* The tag of a command that is not whole, for the refusal. */
@@ -420,17 +338,16 @@ literal(struct call *c, const struct imap_literal *lit)
 {
 	struct imap_fe *f = c->f;
 
-	if (f->state == ST_COMMAND && !lit->binary &&
+	if (!sasl_waits(&f->sasl) && !lit->binary &&
 	    imap_frame_literal_accept(&f->frame, lit)) {
 		if (!lit->nonsync)
 			buf_adds(c->out, "+ OK, go on.\r\n");
 		return;
 	}
 	c->tag = tag_of(f);
-	if (f->state != ST_COMMAND) {
-		f->state = ST_COMMAND;
+	if (sasl_waits(&f->sasl)) {
 		c->tag = buf_sv(&f->tag);
-		buf_wipe(&f->user);
+		sasl_forget(&f->sasl);
 	}
 	bad(c, "No literal of that kind or size here", "");
 	/* Reading gigabytes to throw them away helps nobody. */
@@ -455,16 +372,16 @@ one_step(struct call *c, struct sv *in)
 		*in = sv_skip(*in, used);
 		return;
 	case IMAP_FRAME_COMMAND:
-		if (f->state == ST_COMMAND)
-			command(c, buf_sv(&f->frame.text));
-		else
+		if (sasl_waits(&f->sasl))
 			response(c, buf_sv(&f->frame.text));
+		else
+			command(c, buf_sv(&f->frame.text));
 		break;
 	case IMAP_FRAME_TOOLONG:
 		c->tag = tag_of(f);
-		if (f->state != ST_COMMAND)
+		if (sasl_waits(&f->sasl))
 			c->tag = buf_sv(&f->tag);
-		f->state = ST_COMMAND;
+		sasl_forget(&f->sasl);
 		bad(c, "The command is too long", "");
 		break;
 	case IMAP_FRAME_SKIPPED:
@@ -506,7 +423,7 @@ fe_open(const struct front_opts *o, struct buf *out)
 	f->tls = o->tls;
 	f->trusted = o->trusted;
 	buf_init(&f->tag, limits.line);
-	buf_init(&f->user, SASL_MAX);
+	sasl_init(&f->sasl);
 	imap_frame_init(&f->frame, &limits);
 	arena_init(&f->arena);
 	buf_adds(out, "* OK [CAPABILITY ");
@@ -522,11 +439,10 @@ tls_started(void *fp)
 
 	/* What was said in the clear is forgotten [RFC 3501 6.2.1]. */
 	f->tls = true;
-	f->state = ST_COMMAND;
 	f->bad = 0;
 	imap_frame_wipe(&f->frame);
 	arena_wipe(&f->arena);
-	buf_wipe(&f->user);
+	sasl_forget(&f->sasl);
 	buf_reset(&f->tag);
 }
 
@@ -559,7 +475,7 @@ fe_close(void *fp)
 
 	arena_wipe(&f->arena);
 	imap_frame_wipe(&f->frame);
-	buf_wipe(&f->user);
+	sasl_forget(&f->sasl);
 	buf_fini(&f->tag);
 	free(f->hostname);
 	free(f);

@@ -2,12 +2,61 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "account/attached.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "history/history.h"
+
+/* ---- what comes ---- */
+
+int
+incoming_init(struct incoming *in, struct msg *m)
+{
+	*in = (struct incoming){.id = m->id, .m = *m, .d = {.fd = -1}};
+	msg_init(m, 0);
+	buf_init(&in->field, 1024);
+	buf_init(&in->read, SIZE_MAX / 4);
+	return mail_delivery_get(&in->m, &in->d);
+}
+
+void
+incoming_fini(struct incoming *in)
+{
+	buf_fini(&in->read);
+	buf_fini(&in->field);
+	mail_delivery_fini(&in->d);
+	msg_fini(&in->m);
+}
+
+int
+incoming_read(struct incoming *in, size_t most, struct sv *out)
+{
+	const struct mail_delivery *d = &in->d;
+	size_t n = d->size < most ? (size_t)d->size : most;
+	struct buf *b = &in->read;
+	struct stat st;
+	char *p;
+
+	buf_reset(b);
+	if (fstat(d->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != d->size)
+		return RC_SYNTAX;
+	(void)buf_reserve(b, d->front.n + n);
+	buf_addsv(b, d->front);
+	p = buf_reserve(b, n);
+	if (p == NULL || io_pread_all(d->fd, p, n, 0) != RC_OK) {
+		buf_release(b);
+		return RC_IO;
+	}
+	buf_added(b, n);
+	*out = buf_sv(b);
+	return RC_OK;
+}
+
+/* ---- into the store ---- */
 
 static int
 add_to_body(void *arg, const char *p, size_t n)
@@ -124,19 +173,37 @@ look_at_attached(const struct delivering *a, const struct mail_delivery *d,
 }
 
 static void
-log_delivered(const struct delivering *a, const struct mail_delivery *d,
+log_delivered(const struct delivering *a, const struct incoming *in,
     const struct delivered *out)
 {
 	mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s%s", a->account,
 	    out->o.nstored > 0 ? out->o.stored[0].uid : 0,
-	    (unsigned long long)(d->front.n + d->size),
+	    (unsigned long long)(in->d.front.n + in->field.n + in->d.size),
 	    out->junk ? " junk=1" : "", out->o.repeated ? " repeated=1" : "");
 }
 
+/* What goes in front, and the message. */
+static int
+fill_body(struct store_body *body, const struct incoming *in, uint64_t most)
+{
+	const struct mail_delivery *d = &in->d;
+	struct sv read = sv_skip(buf_sv(&in->read), d->front.n);
+	int r = store_body_add(body, d->front.p, d->front.n);
+
+	if (r == RC_OK && in->field.n > 0)
+		r = store_body_add(body, in->field.p, in->field.n);
+	if (r != RC_OK)
+		return r;
+	if (in->read.n > 0 && read.n == d->size && d->size <= most)
+		return store_body_add(body, read.p, read.n);
+	return io_copy_fd(d->fd, d->size, most, add_to_body, body);
+}
+
 int
-account_deliver(const struct delivering *a, struct mail_delivery *d,
+account_deliver(const struct delivering *a, const struct incoming *in,
     struct delivered *out, uint64_t *need, struct err *err)
 {
+	const struct mail_delivery *d = &in->d;
 	struct store_body *body;
 	int r;
 
@@ -145,10 +212,7 @@ account_deliver(const struct delivering *a, struct mail_delivery *d,
 	if (d->fd < 0)
 		return err_set(err, RC_TEMP, "too many open files");
 	body = store_body_new(a->store);
-	r = store_body_add(body, d->front.p, d->front.n);
-	if (r == RC_OK)
-		r = io_copy_fd(
-		    d->fd, d->size, a->message_max, add_to_body, body);
+	r = fill_body(body, in, a->message_max);
 	if (r != RC_OK)
 		(void)err_set(err, r, "the message cannot be read or kept");
 	memcpy(out->id, d->delivery_id, sizeof out->id);
@@ -161,7 +225,7 @@ account_deliver(const struct delivering *a, struct mail_delivery *d,
 			: add_delivery(a, d, &body, out, need, err);
 	store_body_free(&body);
 	if (r == RC_OK)
-		log_delivered(a, d, out);
+		log_delivered(a, in, out);
 	return r;
 }
 

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "account/deliver.h"
 #include "account/junk_old.h"
 #include "account/junk_lesson.h"
 #include "account/junk_words.h"
@@ -32,6 +31,7 @@
 #define THROWN_MOST 500	  /* at once: all the same, the rest stays as it was */
 #define EXPIRE_MS   (6 * 60 * 60 * 1000)
 #define CHUNK	    256
+#define KEPT_BYTES  (4u << 20)
 
 struct event {
 	struct junk_done done;
@@ -48,9 +48,10 @@ struct account_junk {
 	bool on;
 	uint32_t threshold;
 	int64_t expire_ms, expired_at;
-	unsigned open;	  /* questions and lessons without an answer */
-	unsigned lessons; /* of them */
-	bool waits;	  /* events do, for the answers to those */
+	unsigned open;	   /* questions and lessons without an answer */
+	unsigned lessons;  /* of them */
+	size_t kept_bytes; /* of messages that wait for an answer */
+	bool waits;	   /* events do, for the answers to those */
 	struct junk_features *features;
 
 	pthread_mutex_t mu;
@@ -72,6 +73,19 @@ put_features(const struct junk_features *f, struct buf *out)
 		be_put32(p + 4 * i, f->v[i]);
 	if (p != NULL)
 		buf_added(out, 4 * f->n);
+}
+
+/* The features at hand, as a question. */
+static void
+put_question(const struct account_junk *j, struct msg *out)
+{
+	struct buf features;
+
+	buf_init(&features, MSG_MAX);
+	put_features(j->features, &features);
+	msg_init(out, JUNK_ASK);
+	junk_ask_put(out, &(struct junk_ask){.features = buf_sv(&features)});
+	buf_fini(&features);
 }
 
 static void
@@ -125,37 +139,31 @@ stored_features(struct account_junk *j, const struct store_msg *m)
 
 struct judged {
 	struct account_junk *j;
-	struct msg m; /* DELIVER */
-	bool known;   /* it is from somebody to whom they have written */
+	struct incoming in;
+	size_t kept; /* bytes, as it is counted in kept_bytes */
+	bool known;  /* it is from somebody to whom they have written */
 };
 
-/* The delivery, with what was found out in front of it. */
+/* An opinion, if there is one. */
 static void
-mark(struct msg *m, bool junk, uint8_t score, struct sv field)
+take_opinion(struct judged *g, struct msg *reply)
 {
-	struct mail_delivery d;
-	struct msg marked;
-	struct buf front;
+	struct junk_told told;
 
-	m->at = 0;
-	m->bad = false;
-	if (mail_delivery_get(m, &d) != RC_OK)
+	if (junk_told_get(reply, &told) != RC_OK)
 		return;
-	buf_init(&front, MSG_MAX);
-	buf_addsv(&front, d.front);
-	buf_addsv(&front, field);
-	if (buf_ok(&front) && front.n < MSG_MAX / 2)
-		d.front = buf_sv(&front);
-	if (junk)
-		d.flags |= DELIVER_JUNK;
-	d.junk_score = score;
-	msg_init(&marked, m->type);
-	marked.id = m->id;
-	marked.deadline = m->deadline;
-	mail_delivery_put(&marked, &d);
-	msg_fini(m);
-	*m = marked;
-	buf_fini(&front);
+	if (told.rc == RC_OK) {
+		const struct junk_opinion o =
+		    junk_opinion_of(&told, g->known, g->j->threshold);
+
+		junk_field(&told, &o, &g->in.field);
+		if (!buf_ok(&g->in.field))
+			buf_reset(&g->in.field);
+		if (o.junk)
+			g->in.d.flags |= DELIVER_JUNK;
+		g->in.d.junk_score = (uint8_t)o.score;
+	}
+	junk_told_fini(&told);
 }
 
 static void
@@ -163,47 +171,17 @@ on_told(int rc, struct msg *reply, void *arg)
 {
 	struct judged *g = arg;
 	struct account_junk *j = g->j;
-	struct junk_told told;
-	struct buf field;
 
 	j->open--;
+	j->kept_bytes -= g->kept;
 	if (j->freed) { /* the account ends: its sender tries again */
-		msg_fini(&g->m);
-		free(g);
-		return;
+		incoming_fini(&g->in);
+	} else {
+		if (rc == RC_OK)
+			take_opinion(g, reply);
+		j->o.back(j->o.arg, &g->in);
 	}
-	if (rc == RC_OK && junk_told_get(reply, &told) == RC_OK) {
-		if (told.rc == RC_OK) {
-			const struct junk_opinion o =
-			    junk_opinion_of(&told, g->known, j->threshold);
-
-			buf_init(&field, 1024);
-			junk_field(&told, &o, &field);
-			mark(&g->m, o.junk, (uint8_t)o.score, buf_sv(&field));
-			buf_fini(&field);
-		}
-		junk_told_fini(&told);
-	}
-	j->o.back(j->o.arg, &g->m);
-	msg_fini(&g->m);
 	free(g);
-}
-
-/* The message as it will be stored, or its beginning. */
-static bool
-read_delivery(const struct mail_delivery *d, struct buf *out)
-{
-	size_t n = d->size < JUNK_MESSAGE_MAX ? d->size : JUNK_MESSAGE_MAX;
-	struct stat st;
-	char *p;
-
-	buf_addsv(out, d->front);
-	p = buf_reserve(out, n);
-	if (p == NULL || fstat(d->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    io_pread_all(d->fd, p, n, 0) != RC_OK)
-		return false;
-	buf_added(out, n);
-	return true;
 }
 
 static bool
@@ -216,51 +194,29 @@ is_to_be_judged(const struct account_junk *j, const struct mail_delivery *d)
 }
 
 bool
-account_junk_judge(struct account_junk *j, struct msg *m)
+account_junk_judge(struct account_junk *j, struct incoming *in)
 {
-	struct mail_delivery d;
 	struct judged *g;
-	struct msg ask, copy;
-	struct buf b, features;
-	bool judged, known;
+	struct sv bytes;
+	struct msg ask;
 
-	if (!j->on || !peer_up(j->process))
+	if (!is_to_be_judged(j, &in->d) ||
+	    incoming_read(in, JUNK_MESSAGE_MAX, &bytes) != RC_OK)
 		return false;
-	if (mail_delivery_get(m, &d) != RC_OK) {
-		m->at = 0;
-		m->bad = false;
-		return false;
-	}
-	buf_init(&b, JUNK_MESSAGE_MAX + MSG_MAX);
-	buf_init(&features, MSG_MAX);
-	judged = is_to_be_judged(j, &d) && read_delivery(&d, &b);
-	known = judged && junk_is_known(d.verdict);
-	if (judged) {
-		take_features(j, buf_sv(&b), d.verdict);
-		put_features(j->features, &features);
-		msg_init(&ask, JUNK_ASK);
-		junk_ask_put(
-		    &ask, &(struct junk_ask){.features = buf_sv(&features)});
-	}
-	/* Its descriptor was taken out: it is put together again. */
-	msg_init(&copy, m->type);
-	copy.id = m->id;
-	copy.deadline = m->deadline;
-	mail_delivery_put(&copy, &d);
-	msg_fini(m);
-	*m = copy;
-	if (judged) {
-		g = xcalloc(1, sizeof *g);
-		g->j = j;
-		g->m = *m;
-		g->known = known;
-		msg_init(m, 0);
-		j->open++;
-		peer_ask(j->process, &ask, ASK_MS, on_told, g);
-	}
-	buf_fini(&features);
-	buf_fini(&b);
-	return judged;
+	take_features(j, bytes, in->d.verdict);
+	put_question(j, &ask);
+	g = xcalloc(1, sizeof *g);
+	g->j = j;
+	g->known = junk_is_known(in->d.verdict);
+	/* What was read is not read again, unless too many wait. */
+	if (j->kept_bytes + in->read.cap > KEPT_BYTES)
+		buf_release(&in->read);
+	g->kept = in->read.cap;
+	j->kept_bytes += g->kept;
+	g->in = *in;
+	j->open++;
+	peer_ask(j->process, &ask, ASK_MS, on_told, g);
+	return true;
 }
 
 /* ---- lessons ---- */
@@ -413,7 +369,9 @@ do_event(struct account_junk *j, struct event *e)
 		return false;
 	}
 	for (i = 0; i < AT_ONCE && rangeset_next(&e->uids, e->at, &uid); i++) {
-		if (find_message(v, uid, &m))
+		/* A mail program may expunge in the same go. */
+		if (find_message(v, uid, &m) ||
+		    store_departed(j->o.store, to->id, uid, &m, &need) == RC_OK)
 			take_lesson(j, e, &all, to, &m);
 		e->at = uid + 1;
 	}
@@ -618,7 +576,6 @@ void
 account_junk_explain(struct account_junk *j, struct msg *m)
 {
 	struct explained *x = xcalloc(1, sizeof *x);
-	struct buf features;
 	struct msg ask;
 
 	x->j = j;
@@ -638,11 +595,7 @@ account_junk_explain(struct account_junk *j, struct msg *m)
 		return;
 	}
 	take_features(j, buf_sv(&x->msg), buf_sv(&x->verdict));
-	buf_init(&features, MSG_MAX);
-	put_features(j->features, &features);
-	msg_init(&ask, JUNK_ASK);
-	junk_ask_put(&ask, &(struct junk_ask){.features = buf_sv(&features)});
-	buf_fini(&features);
+	put_question(j, &ask);
 	j->open++;
 	peer_ask_later(j->process, &ask, ASK_MS, on_explained, x);
 }

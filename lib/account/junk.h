@@ -4,7 +4,7 @@
  * owner does with mail, and expunges old junk.
  *
  * A delivery is lent to account_junk_judge and comes back changed: marked as
- * junk, with its score, and with the field X-Hearthmail-Junk in front.  What
+ * junk, with its score, and with the field X-Hearthmail-Junk.  What
  * others have decided (DMARC, an owner's rule behind it) is never overridden,
  * and nobody waits long: without an answer there is no opinion.
  *
@@ -26,8 +26,10 @@
 
 struct account_junk;
 
-/* A delivery that comes back; takes *m. */
-typedef void account_junk_back_fn(void *arg, struct msg *m);
+struct incoming; /* account/deliver.h */
+
+/* A delivery that comes back; takes what is in *in. */
+typedef void account_junk_back_fn(void *arg, struct incoming *in);
 struct account_junk_opts {
 	const char *name, *hostname; /* borrowed */
 	struct store *store;
@@ -47,9 +49,9 @@ void account_junk_connect(struct account_junk *j, int fd);
 /* Deliveries and lessons that are under way. */
 bool account_junk_busy(const struct account_junk *j);
 
-/* DELIVER.  True: it was taken, and `back` will be called, never before this
+/* True: what is in *in was taken, and `back` will be called, never before this
  * has returned; false: it is not to be judged. */
-bool account_junk_judge(struct account_junk *j, struct msg *m);
+bool account_junk_judge(struct account_junk *j, struct incoming *in);
 /* JUNK_EXPLAIN, which the keeper gets an answer to; takes *m. */
 void account_junk_explain(struct account_junk *j, struct msg *m);
 /* Junk that is too old is expunged.  Now and then; raises *need. */

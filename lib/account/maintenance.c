@@ -304,11 +304,16 @@ save_clock(struct maintenance *g)
 		return;
 	store_clock_get(g->store, &c);
 	if ((c.ahead != 0) != g->distrusts)
-		mlog(LOG_WARN, "store.clock", "text=\"%s\"",
-		    c.ahead != 0 ? "the clock has leapt ahead: until it has "
+		mlog(c.anew || g->distrusts ? LOG_INFO : LOG_WARN,
+		    "store.clock", "text=\"%s\"",
+		    c.ahead == 0 ? "the clock is believed again"
+		    : c.anew	 ? "the machine was started anew, and nobody "
+				   "knows how long nothing has happened here: "
+				   "for some hours nothing is purged for its "
+				   "age"
+				 : "the clock has leapt ahead: until it has "
 				   "stayed there for hours nothing is purged "
-				   "for its age"
-				 : "the clock is believed again");
+				   "for its age");
 	else if (g->clock_saved != 0 && c.mono - g->clock_saved < CLOCK_MS)
 		return;
 	g->distrusts = c.ahead != 0;

@@ -263,21 +263,66 @@ is_own_results(const struct plan *p, const struct mail_field *f)
 	return own;
 }
 
+/* As it came, whatever a script has made of it. */
+static struct sv
+original_header(const struct plan *p)
+{
+	struct mail_header_scan scan = {0};
+
+	mail_header_scan_end(&scan, p->m->bytes);
+	return sv_first(p->m->bytes, scan.header);
+}
+
 /* It has been here before, or goes round by itself. */
 static bool
-is_loop(const struct plan *p, struct sv header, struct sv to)
+is_loop(const struct plan *p, struct sv to)
 {
+	struct sv header = original_header(p);
 	struct mail_field f;
 
 	if (rules_is_mine(p->r, to))
 		return true;
-	if (mail_field_count(header, SV("Received")) >= MAIL_HOPS_MAX / 2)
+	if (mail_field_count(header, SV("Received")) >= MAIL_HOPS_MAX / 2 ||
+	    mail_field_count(header, SV(REDIRECT_MARK)) >= MAIL_HOPS_MAX / 2)
 		return true;
 	while (mail_field_next(&header, &f))
 		if (sv_ieq(f.name, SV(REDIRECT_MARK)) &&
 		    rules_is_mine(p->r, sv_trim(f.value)))
 			return true;
 	return false;
+}
+
+static bool
+has_mark(struct sv header, struct sv value)
+{
+	struct mail_field f;
+
+	while (mail_field_next(&header, &f))
+		if (sv_ieq(f.name, SV(REDIRECT_MARK)) &&
+		    sv_eq(sv_trim(f.value), sv_trim(value)))
+			return true;
+	return false;
+}
+
+/* That it was here, and where it was before: a script may have taken the marks
+ * away, or put all of it into another message. */
+static void
+put_marks(
+    const struct plan *p, struct sv via, struct sv message, struct buf *out)
+{
+	struct sv header = original_header(p);
+	struct mail_field f;
+
+	buf_adds(out, REDIRECT_MARK ": ");
+	buf_addsv(out, via);
+	buf_adds(out, "\r\n");
+	while (mail_field_next(&header, &f))
+		if (sv_ieq(f.name, SV(REDIRECT_MARK)) &&
+		    !has_mark(message, f.value)) {
+			buf_addsv(out, f.whole);
+			if (!sv_ends(f.whole, SV("\n")))
+				buf_adds(out, "\r\n");
+		}
 }
 
 static int
@@ -288,14 +333,13 @@ add_redirect(struct plan *p, const struct sieve_action *a)
 	    .sender = p->m->sender,
 	    .to = a->address,
 	    .via = own_address(p)};
-	struct sv rest = a->message, header;
+	struct sv rest = a->message;
 	struct mail_field f;
 	struct buf b;
 	size_t body = 0;
 	int r = RC_OK;
 
-	header = sv_first(rest, sv_find(rest, SV("\r\n\r\n")) + 2);
-	if (is_loop(p, header, a->address)) {
+	if (is_loop(p, a->address)) {
 		remark(
 		    p, "not forwarded, since it would go round: ", a->address);
 		if (!p->kept)
@@ -309,10 +353,8 @@ add_redirect(struct plan *p, const struct sieve_action *a)
 		else if (!sv_ieq(f.name, SV("Return-Path")))
 			break;
 	}
-	buf_init(&b, rest.n + 2048);
-	buf_adds(&b, REDIRECT_MARK ": ");
-	buf_addsv(&b, e.via);
-	buf_adds(&b, "\r\n");
+	buf_init(&b, rest.n + p->m->bytes.n + 2048);
+	put_marks(p, e.via, rest, &b);
 	buf_addsv(&b, rest);
 	r = buf_ok(&b) ? add_body(p, buf_sv(&b), &body) : RC_TOOBIG;
 	buf_fini(&b);

@@ -313,37 +313,55 @@ look_at_quota(struct account *a, uint64_t *need)
 
 /* ---- delivery ---- */
 
+/* Takes what is in *in; got: whether it is a delivery. */
 static void
-on_deliver(struct account *a, struct msg *m)
+deliver_incoming(struct account *a, struct incoming *in, int got)
 {
 	struct err err = {.text = ""};
 	struct delivered what = {.junk = false};
 	const struct delivering how = {a->o.name, a->store, a->rules,
 	    a->message_max, a->conf->virus.clamd == NULL};
-	struct mail_delivery d;
+	const uint32_t id = in->id;
 	uint64_t need = 0;
-	int r = mail_delivery_get(m, &d);
+	int r = got;
 
 	if (r == RC_OK) {
-		r = account_deliver(&how, &d, &what, &need, &err);
-		if (r != RC_OK && d.fd >= 0)
+		r = account_deliver(&how, in, &what, &need, &err);
+		if (r != RC_OK && in->d.fd >= 0)
 			account_note_unstored(
-			    a->history, a->o.name, d.delivery_id, &err);
-		mail_delivery_fini(&d);
+			    a->history, a->o.name, in->d.delivery_id, &err);
 	} else {
 		(void)err_set(&err, r, "not for this account");
 	}
+	incoming_fini(in);
 	if (r == RC_OK) {
 		look_at_quota(a, &need);
-		enqueue(a, m->id, need, &what);
+		enqueue(a, id, need, &what);
 		return;
 	}
 	rules_outcome_fini(&what.o);
 	mlog(LOG_WARN, "deliver.fail", "account=%s rc=%s text=\"%s\"",
 	    a->o.name, rc_name(r), err.text);
-	answer(a, m->id, r, err.text);
+	answer(a, id, r, err.text);
 	if (store_poisoned(a->store))
 		ev_post(a->loop, leave_broken, a);
+}
+
+static void
+junk_judged(void *arg, struct incoming *in)
+{
+	deliver_incoming(arg, in, RC_OK);
+}
+
+static void
+on_deliver(struct account *a, struct msg *m)
+{
+	struct incoming in;
+	int r = incoming_init(&in, m);
+
+	/* Else it comes back when it was judged. */
+	if (r != RC_OK || !account_junk_judge(a->junk, &in))
+		deliver_incoming(a, &in, r);
 }
 
 /* ---- sessions ---- */
@@ -522,12 +540,6 @@ on_expunged_request(struct account *a, struct msg *m)
 }
 
 static void
-junk_judged(void *arg, struct msg *m)
-{
-	on_deliver(arg, m);
-}
-
-static void
 on_rules(struct account *a, struct msg *m)
 {
 	struct err err = {.text = ""};
@@ -560,9 +572,7 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	wake_up(a);
 	switch (m->type) {
 	case DELIVER:
-		/* Else it comes back when it was judged. */
-		if (!account_junk_judge(a->junk, m))
-			on_deliver(a, m);
+		on_deliver(a, m);
 		break;
 	case SESSION_OPEN:
 		on_session(a, m);

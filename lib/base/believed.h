@@ -7,6 +7,7 @@
 #ifndef BASE_BELIEVED_H
 #define BASE_BELIEVED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -19,15 +20,19 @@ struct believed {
 	int64_t time; /* what was believed at `mono`; 0: nothing yet */
 	int64_t mono;
 	int64_t ahead; /* since then, of clk_mono, it is; 0: it is not */
+	/* The machine was started anew since then, and nobody knows when: who
+	 * looks only now and then may find it far ahead though it has not
+	 * leapt. */
+	bool anew;
 };
 
 /* The time, in ms since 1970.  wall, mono: clk_now(), clk_mono(). */
 int64_t believed_look(struct believed *c, int64_t wall, int64_t mono);
 
 /*
- * As a line of text, for who lives shorter than that: "TIME MONO AHEAD".  What
- * an earlier process has written goes on from there, as long as the machine has
- * not been started anew since then.
+ * As a line of text, for who lives shorter than that: "TIME MONO AHEAD", and
+ * " 1" behind it for anew.  What an earlier process has written goes on from
+ * there, as long as the machine has not been started anew since then.
  */
 void believed_print(const struct believed *c, struct buf *out);
 int believed_parse(

@@ -118,7 +118,12 @@ buf_set(struct buf *b, struct sv s)
 void
 buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (b->failed || b->n + 1 >= b->cap) {
+		buf_add(b, &c, 1);
+		return;
+	}
+	b->p[b->n++] = c;
+	b->p[b->n] = '\0';
 }
 
 void

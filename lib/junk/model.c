@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/be.h"
@@ -124,21 +125,26 @@ slot_in_row(uint32_t slot, unsigned i)
 
 /* ---- asking ---- */
 
+/* What one look at each feature tells. */
 struct margins {
 	double of[LEARNERS];
 	double norm[LEARNERS];
+	double rules[JUNK_PRIOR_GROUPS]; /* sums of a fresh server's */
+};
+
+/* Those features of which something is known. */
+struct known {
+	uint16_t at[JUNK_FEATURES_MAX];
+	size_t n;
 };
 
 /* A message's length counts by its root. */
 static void
-norms(const struct junk_features *f, double norm[LEARNERS])
+norms(const uint32_t of_kind[16], double norm[LEARNERS])
 {
-	uint32_t of_kind[16] = {0}, n[LEARNERS];
+	uint32_t n[LEARNERS];
 	unsigned kind, i;
-	size_t at;
 
-	for (at = 0; at < f->n; at++)
-		of_kind[f->v[at] >> 28]++;
 	for (i = 0; i < LEARNERS; i++)
 		n[i] = 1;
 	for (kind = 0; kind < 16; kind++)
@@ -148,53 +154,78 @@ norms(const struct junk_features *f, double norm[LEARNERS])
 		norm[i] = 1 / sqrt(n[i]);
 }
 
-/* Adds what a model knows of each feature to what learners say. */
-static void
-add_weights(const struct junk_model *m, const struct junk_features *f,
-    int64_t sum[LEARNERS])
+/* Adds what a model knows of a feature to what learners say; false: nothing,
+ * nor of its neighbours in the row. */
+static inline bool
+add_weights(const struct junk_model *m, uint32_t v, int64_t sum[LEARNERS])
 {
+	uint32_t kind = v >> 28, slot = slot_of(m, v);
+	const int16_t *row = m->weight + (slot & ~(ROW - 1U));
+	uint64_t any;
 	unsigned i;
-	size_t at;
 
-	for (at = 0; m != NULL && at < f->n; at++) {
-		uint32_t kind = f->v[at] >> 28, slot = slot_of(m, f->v[at]);
-
-		sum[seen_by[kind].of[0]] += m->weight[slot];
-		for (i = 1; i < seen_by[kind].n; i++)
-			sum[seen_by[kind].of[i]] +=
-			    m->weight[slot_in_row(slot, i)];
-	}
+	memcpy(&any, row, sizeof any);
+	if (any == 0)
+		return false;
+	for (i = 0; i < seen_by[kind].n; i++)
+		sum[seen_by[kind].of[i]] += row[(slot + i) & (ROW - 1U)];
+	return true;
 }
 
+static inline bool
+add_rule(
+    const struct junk_prior *rules, uint32_t v, double sum[JUNK_PRIOR_GROUPS])
+{
+	unsigned s;
+
+	if (!junk_prior_may_have(rules, v))
+		return false;
+	s = junk_prior_find(rules, v);
+	sum[rules->group[s]] += (double)rules->weight[s];
+	return true;
+}
+
+/*
+ * One pass over the features, since each is a look into memory.  The models
+ * and the rules may be NULL, but not both models.  known: NULL, or those that
+ * may add something.
+ */
 static void
 margins(const struct junk_model *a, const struct junk_model *b,
-    const struct junk_features *f, struct margins *out)
+    const struct junk_prior *rules, const struct junk_features *f,
+    struct margins *out, struct known *known)
 {
+	uint32_t of_kind[16] = {0};
 	int64_t sum[LEARNERS] = {0};
+	size_t at, n = 0;
 	unsigned i;
 
-	norms(f, out->norm);
-	add_weights(a, f, sum);
-	add_weights(b, f, sum);
+	*out = (struct margins){.of = {0}};
+	for (at = 0; at < f->n; at++) {
+		uint32_t v = f->v[at];
+		bool any = false;
+
+		of_kind[v >> 28]++;
+		if (a != NULL)
+			any |= add_weights(a, v, sum);
+		if (b != NULL)
+			any |= add_weights(b, v, sum);
+		if (rules != NULL)
+			any |= add_rule(rules, v, out->rules);
+		if (known != NULL && any)
+			known->at[n++] = (uint16_t)at;
+	}
+	if (known != NULL)
+		known->n = n;
+	norms(of_kind, out->norm);
 	for (i = 0; i < LEARNERS; i++)
 		out->of[i] = (double)sum[i] / UNIT * out->norm[i];
 }
 
+/* What says the same in other words counts less and less. */
 static double
-prior(const struct junk_prior *rules, const struct junk_features *f)
+prior(const double sum[JUNK_PRIOR_GROUPS])
 {
-	double sum[JUNK_PRIOR_GROUPS] = {0};
-	size_t i;
-
-	for (i = 0; i < f->n; i++) {
-		unsigned s;
-
-		if (!junk_prior_may_have(rules, f->v[i]))
-			continue;
-		s = junk_prior_find(rules, f->v[i]);
-		sum[rules->group[s]] += (double)rules->weight[s];
-	}
-	/* What says the same in other words counts less and less. */
 	return sum[JUNK_PRIOR_REST] +
 	       PRIOR_SHAPE * tanh(sum[JUNK_PRIOR_SHAPE] / PRIOR_SHAPE) +
 	       PRIOR_SAID * asinh(sum[JUNK_PRIOR_SAID] / PRIOR_SAID) +
@@ -241,9 +272,8 @@ bounded(double margin, const struct junk_model *a, const struct junk_model *b)
 
 static double
 together(const struct margins *m, const struct junk_model *a,
-    const struct junk_model *b, const struct junk_features *f)
+    const struct junk_model *b)
 {
-	const struct junk_prior *rules = a != NULL ? &a->rules : &b->rules;
 	double sum = 0, share = prior_share(a, b);
 	unsigned l;
 
@@ -251,7 +281,7 @@ together(const struct margins *m, const struct junk_model *a,
 		sum += m->of[l] * learner[l].share / SHARES_ALL;
 	sum = bounded(sum, a, b);
 	if (share > PRIOR_LEAST)
-		sum += share * prior(rules, f);
+		sum += share * prior(m->rules);
 	return sum;
 }
 
@@ -259,10 +289,11 @@ double
 junk_model_margin(const struct junk_model *server, const struct junk_model *own,
     const struct junk_features *f)
 {
+	const struct junk_model *any = server != NULL ? server : own;
 	struct margins m;
 
-	margins(server, own, f, &m);
-	return together(&m, server, own, f);
+	margins(server, own, &any->rules, f, &m, NULL);
+	return together(&m, server, own);
 }
 
 double
@@ -327,16 +358,17 @@ junk_model_ask(const struct junk_model *server, const struct junk_model *own,
 	const struct junk_model *any = server != NULL ? server : own;
 	double share = prior_share(server, own), part[LEARNERS];
 	struct margins m;
+	struct known known;
 	unsigned l;
 	size_t i;
 
-	margins(server, own, f, &m);
+	margins(server, own, &any->rules, f, &m, &known);
 	out->n = 0;
-	out->margin = together(&m, server, own, f);
+	out->margin = together(&m, server, own);
 	for (l = 0; l < LEARNERS; l++)
 		part[l] = m.norm[l] * learner[l].share / SHARES_ALL / UNIT;
-	for (i = 0; i < f->n; i++) {
-		uint32_t v = f->v[i];
+	for (i = 0; i < known.n; i++) {
+		uint32_t v = f->v[known.at[i]];
 		double w;
 
 		/* Letters say little to people. */
@@ -399,9 +431,9 @@ junk_model_learn(struct junk_model *m, const struct junk_model *below,
 	unsigned l, k;
 	size_t i;
 
-	margins(below, m, f, &got);
+	margins(below, m, &m->rules, f, &got, NULL);
 	/* What the rules know need not be learned, or only half. */
-	known = PRIOR_KNOWN * prior_share(m, below) * prior(&m->rules, f);
+	known = PRIOR_KNOWN * prior_share(m, below) * prior(got.rules);
 	for (l = 0; l < LEARNERS; l++) {
 		double margin = got.of[l] + known;
 		double side = lesson->junk ? margin : -margin;

@@ -198,6 +198,15 @@ plain_letter(uint32_t cp)
 	return cp;
 }
 
+/* clang-format off */
+/* ASCII, of which controls are blanks. */
+static const char shown_as[0x80] = {
+    [0 ... 31] = ' ', EIGHT(' '), EIGHT('('), EIGHT('0'), EIGHT('8'),
+    EIGHT('@'), EIGHT('H'), EIGHT('P'), EIGHT('X'),
+    EIGHT('`'), EIGHT('h'), EIGHT('p'), 'x', 'y', 'z', '{', '|', '}', '~', ' ',
+};
+/* clang-format on */
+
 void
 junk_text_plain(struct sv text, struct buf *out)
 {
@@ -211,18 +220,19 @@ junk_text_plain(struct sv text, struct buf *out)
 		return;
 	while (p < end) {
 		struct sv rest, from;
-		uint32_t cp = (unsigned char)*p;
+		uint32_t cp;
 
 		/* Without branches: blanks come when nobody expects them. */
-		if (cp < 0x80) {
-			unsigned is = cp <= ' ' || cp == 0x7f;
+		for (; p < end && (unsigned char)*p < 0x80; p++) {
+			char c = shown_as[(unsigned char)*p];
+			unsigned is = c == ' ';
 
-			to[n] = is ? ' ' : (char)cp;
+			to[n] = c;
 			n += 1 - (is & blank);
 			blank = is;
-			p++;
-			continue;
 		}
+		if (p == end)
+			break;
 		from = rest = sv_of(p, (size_t)(end - p));
 		if (utf8_next(&rest, &cp) == RC_OK && !has_no_width(cp)) {
 			if (is_blank(cp)) {
@@ -350,14 +360,15 @@ junk_text_shape(struct sink *k, struct sv text, struct sv of)
 	uint64_t ones = 0, upper, small;
 
 	for (; p < end; n++) {
+		const char *from = p;
 		struct sv rest;
-		uint32_t cp = (unsigned char)*p;
+		uint32_t cp;
 
-		if (cp < 0x80) {
-			ones += ascii_ones[cp];
-			p++;
-			continue;
-		}
+		for (; p < end && (unsigned char)*p < 0x80; p++)
+			ones += ascii_ones[(unsigned char)*p];
+		n += (size_t)(p - from);
+		if (p == end)
+			break;
 		rest = sv_of(p, (size_t)(end - p));
 		if (utf8_next(&rest, &cp) == RC_OK)
 			script[script_of(cp)]++;

@@ -285,7 +285,19 @@ struct marks {
 	size_t comma;	    /* behind the last one before the < */
 	size_t at;	    /* the last @ */
 	size_t nopen, nclose, nat;
+	bool control; /* a control character that is not a line's end */
 };
+
+/* Some programs leave such a character out, others stop there. */
+static bool
+is_strange(struct sv s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+
+	if (c == '\r')
+		return s.n < 2 || s.p[1] != '\n';
+	return (c < ' ' && c != '\t' && c != '\n') || c == 0x7f;
+}
 
 static void
 find_marks(struct sv value, struct marks *m)
@@ -320,6 +332,8 @@ find_marks(struct sv value, struct marks *m)
 			m->nat++;
 		} else if (s.p[0] == ',') {
 			comma = at + 1;
+		} else if (is_strange(s)) {
+			m->control = true;
 		}
 		s = sv_skip(s, 1);
 	}
@@ -337,15 +351,21 @@ static int
 lone_address(struct sv value, size_t at, author_fn *fn, void *arg)
 {
 	struct mail_addr a = {.kind = MAIL_ADDR_MAILBOX, .broken = true};
-	size_t from = at, to = at + 1;
+	struct sv rest = sv_skip(value, at + 1);
+	size_t from = at;
+	struct buf domain;
+	int r = RC_SYNTAX;
 
 	while (from > 0 && is_address_byte(value.p[from - 1]))
 		from--;
-	while (to < value.n && is_address_byte(value.p[to]))
-		to++;
 	a.local = sv_of(value.p + from, at - from);
-	a.domain = sv_of(value.p + at + 1, to - at - 1);
-	return a.local.n > 0 && a.domain.n > 0 ? fn(arg, &a) : RC_SYNTAX;
+	buf_init(&domain, value.n + 1);
+	if (mail_take_domain(&rest, &domain, NULL) && a.local.n > 0) {
+		a.domain = buf_sv(&domain);
+		r = fn(arg, &a);
+	}
+	buf_fini(&domain);
+	return r;
 }
 
 int
@@ -361,6 +381,8 @@ mail_author_each(struct sv value, author_fn *fn, void *arg)
 		return r == RC_OK && n == 0 ? RC_SYNTAX : r;
 	}
 	find_marks(value, &m);
+	if (m.control)
+		return RC_SYNTAX;
 	if (m.nat == 1)
 		return lone_address(value, m.at, fn, arg);
 	if (m.nopen != 1 || m.nclose != 1 || m.close < m.open)

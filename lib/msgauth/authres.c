@@ -92,20 +92,29 @@ authres_method(struct authres_writer *w, const char *method,
 	w->methods++;
 	buf_adds(w->out, ";\r\n\t");
 	had = w->out->n;
-	buf_addf(w->out, "%s=%s", method, auth_result_name(result));
+	buf_adds(w->out, method);
+	buf_addc(w->out, '=');
+	buf_adds(w->out, auth_result_name(result));
 	w->column = w->out->n - had + 8;
 	if (reason != NULL && reason[0] != '\0')
 		authres_pair(w, "reason", sv_str(reason));
 }
 
-/* " name=value", folded where the line would be too long */
-void
-authres_pair(struct authres_writer *w, const char *name, struct sv value)
+/* " name=value", folded where the line would be too long; the name: "ptype."
+ * or "", and the rest */
+static void
+add_pair(struct authres_writer *w, const char *ptype, const char *name,
+    struct sv value)
 {
 	struct buf b;
 
 	buf_init(&b, 3 * AUTHRES_VALUE_MAX);
-	buf_addf(&b, "%s=", name);
+	if (ptype[0] != '\0') {
+		buf_adds(&b, ptype);
+		buf_addc(&b, '.');
+	}
+	buf_adds(&b, name);
+	buf_addc(&b, '=');
 	if (authres_value(value, &b) && buf_ok(&b)) {
 		if (w->column + 1 + b.n > LINE_MAX_HERE) {
 			buf_adds(w->out, "\r\n\t");
@@ -119,17 +128,17 @@ authres_pair(struct authres_writer *w, const char *name, struct sv value)
 }
 
 void
+authres_pair(struct authres_writer *w, const char *name, struct sv value)
+{
+	add_pair(w, "", name, value);
+}
+
+void
 authres_prop(struct authres_writer *w, const char *ptype, const char *property,
     struct sv value)
 {
-	struct buf name;
-
-	if (value.n == 0)
-		return;
-	buf_init(&name, 200);
-	buf_addf(&name, "%s.%s", ptype, property);
-	authres_pair(w, name.p, value);
-	buf_fini(&name);
+	if (value.n > 0)
+		add_pair(w, ptype, property, value);
 }
 
 void

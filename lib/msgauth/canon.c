@@ -174,27 +174,34 @@ dkim_body_end(struct dkim_body *b)
 void
 dkim_field_relaxed(const struct mail_field *f, struct buf *out)
 {
+	/* It never gets longer. */
+	char *to = buf_reserve(out, f->name.n + 1 + f->value.n);
 	bool blank = false, begun = false;
-	size_t i;
+	size_t i, n = 0;
 
+	if (to == NULL)
+		return;
 	for (i = 0; i < f->name.n; i++)
-		buf_addc(out, ascii_lower(f->name.p[i]));
-	buf_addc(out, ':');
+		to[n++] = ascii_lower(f->name.p[i]);
+	to[n++] = ':';
 	for (i = 0; i < f->value.n; i++) {
 		char c = f->value.p[i];
 
 		/* What is folded is one line: its breaks vanish, and each
-		 * has a blank behind it. */
-		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+		 * has a blank behind it.  A CR alone is not a break. */
+		if (c == ' ' || c == '\t' || c == '\n' ||
+		    (c == '\r' && i + 1 < f->value.n &&
+			f->value.p[i + 1] == '\n')) {
 			blank = true;
 			continue;
 		}
 		if (blank && begun)
-			buf_addc(out, ' ');
+			to[n++] = ' ';
 		blank = false;
 		begun = true;
-		buf_addc(out, c);
+		to[n++] = c;
 	}
+	buf_added(out, n);
 }
 
 void

@@ -6,13 +6,15 @@
 #include "base/alloc.h"
 
 /* A text may be in any slot of its row; the oldest there makes room. */
-#define WAYS 4
-#define ROWS (DKIM_KEYS_MAX / WAYS)
+#define WAYS   4
+#define ROWS   (DKIM_KEYS_MAX / WAYS)
+#define CHECKS 2 /* of a key, for threads that check at the same time */
 
 struct slot {
 	char *text; /* NULL: free */
 	size_t n;
 	EVP_PKEY *key;
+	EVP_PKEY_CTX *check[CHECKS]; /* NULL: free */
 	uint64_t used;
 };
 
@@ -34,7 +36,11 @@ dkim_keys_new(void)
 static void
 slot_clear(struct slot *s)
 {
+	size_t i;
+
 	free(s->text);
+	for (i = 0; i < CHECKS; i++)
+		EVP_PKEY_CTX_free(s->check[i]);
 	EVP_PKEY_free(s->key);
 	*s = (struct slot){.text = NULL};
 }
@@ -119,4 +125,44 @@ dkim_keys_put(struct dkim_keys *k, struct sv text, EVP_PKEY *key)
 		s->used = ++k->uses;
 	}
 	pthread_mutex_unlock(&k->lock);
+}
+
+EVP_PKEY_CTX *
+dkim_keys_take_check(struct dkim_keys *k, struct sv text)
+{
+	EVP_PKEY_CTX *check = NULL;
+	struct slot *s;
+	size_t i;
+
+	if (k == NULL || text.n > DKIM_KEYS_TEXT)
+		return NULL;
+	pthread_mutex_lock(&k->lock);
+	s = find_text(row_of(k, text), text);
+	for (i = 0; s != NULL && check == NULL && i < CHECKS; i++) {
+		check = s->check[i];
+		s->check[i] = NULL;
+	}
+	if (check != NULL)
+		s->used = ++k->uses;
+	pthread_mutex_unlock(&k->lock);
+	return check;
+}
+
+void
+dkim_keys_give_check(struct dkim_keys *k, struct sv text, EVP_PKEY_CTX *check)
+{
+	struct slot *s;
+	size_t i;
+
+	if (k != NULL && text.n <= DKIM_KEYS_TEXT) {
+		pthread_mutex_lock(&k->lock);
+		s = find_text(row_of(k, text), text);
+		for (i = 0; s != NULL && check != NULL && i < CHECKS; i++)
+			if (s->check[i] == NULL) {
+				s->check[i] = check;
+				check = NULL;
+			}
+		pthread_mutex_unlock(&k->lock);
+	}
+	EVP_PKEY_CTX_free(check);
 }

@@ -26,4 +26,11 @@ void dkim_keys_free(struct dkim_keys **k);
 EVP_PKEY *dkim_keys_get(struct dkim_keys *k, struct sv text);
 void dkim_keys_put(struct dkim_keys *k, struct sv text, EVP_PKEY *key);
 
+/* What has checked a signature by that key is as good for the next one: it is
+ * the caller's alone, to be given back or freed; NULL: there is none.  What is
+ * given back was made for the key of that text. */
+EVP_PKEY_CTX *dkim_keys_take_check(struct dkim_keys *k, struct sv text);
+void dkim_keys_give_check(
+    struct dkim_keys *k, struct sv text, EVP_PKEY_CTX *check);
+
 #endif

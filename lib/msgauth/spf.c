@@ -1,6 +1,7 @@
 #include "msgauth/spf.h"
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "msgauth/iprev.h"
 #include "msgauth/name.h"
 
@@ -83,6 +84,14 @@ take_best(void *arg, const char *name)
 	return rank < 3;
 }
 
+static struct sv
+without_dot(struct sv name)
+{
+	if (name.n > 0 && name.p[name.n - 1] == '.')
+		name.n--;
+	return name;
+}
+
 /* Appends an expansion.  RC_OK, RC_MORE, RC_SYNTAX, RC_TOOBIG. */
 static int
 expand(
@@ -93,7 +102,7 @@ expand(
 	    .local = r->q->local,
 	    .sender_domain = r->sender_domain,
 	    .domain = domain,
-	    .helo = r->q->helo,
+	    .helo = without_dot(r->q->helo),
 	    .receiver = r->q->receiver,
 	    .now = r->q->now,
 	    .exp = exp};
@@ -110,12 +119,18 @@ expand(
 	return spf_macro_expand(spec, &m, out);
 }
 
+/* [RFC 8616 4] What is made of a local part beyond ASCII matches nothing. */
+static bool
+never_matches(const struct run *r, struct sv spec)
+{
+	return utf8_has_8bit(r->q->local) && spf_macro_has(spec, "ls");
+}
+
 /* Labels on the left are dropped until it fits [RFC 7208 7.3]. */
 static struct sv
 cut_name(struct sv name)
 {
-	if (name.n > 0 && name.p[name.n - 1] == '.')
-		name.n--;
+	name = without_dot(name);
 	while (name.n > NAME_BYTES) {
 		size_t dot = sv_chr(name, '.');
 
@@ -336,6 +351,10 @@ match_term(struct run *r, const struct spf_term *t, struct sv domain,
 		*m = stop(r, SPF_P_TERMS, result);
 		return RC_OK;
 	}
+	if (never_matches(r, t->spec)) {
+		*m = NO;
+		return RC_OK;
+	}
 	buf_init(&text, EXPANSION_MAX);
 	got = target_of(r, t->spec, domain, &text, &target);
 	if (got == RC_OK) {
@@ -443,6 +462,10 @@ redirect(
 
 	if (!count_term(r, 1U + spf_macro_has(spec, "p"))) {
 		(void)stop(r, SPF_P_TERMS, result);
+		return RC_OK;
+	}
+	if (never_matches(r, spec)) {
+		*result = AUTH_NEUTRAL;
 		return RC_OK;
 	}
 	buf_init(&text, EXPANSION_MAX);

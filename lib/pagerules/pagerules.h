@@ -104,7 +104,8 @@ struct pagerules_forward {
 };
 
 struct pagerules {
-	char **blocked; /* "x@example.org" or "@example.org", lower case */
+	/* "x@example.org" or "@example.org", lower case, with A-labels */
+	char **blocked;
 	size_t nblocked, blocked_cap;
 	struct pagerules_filter *filter;
 	size_t nfilter, filter_cap;

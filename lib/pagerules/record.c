@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "mail/lex.h"
 #include "mail/path.h"
+#include "pagerules/idn.h"
 #include "pagerules/zone.h"
 
 #define DAY_S (24 * 3600)
@@ -458,8 +459,10 @@ plain_sender(struct sv who, struct buf *out)
 	who = sv_trim(who);
 	if (who.n > PAGERULES_ADDRESS_MAX)
 		return RC_SYNTAX;
-	for (size_t i = 0; i < who.n; i++)
-		buf_addc(out, ascii_lower(who.p[i]));
+	if (idn_ascii(who, out) != RC_OK)
+		return RC_SYNTAX;
+	for (size_t i = 0; i < out->n; i++)
+		out->p[i] = ascii_lower(out->p[i]);
 	domain = buf_sv(out);
 	if (domain.n > 0 && domain.p[0] == '@')
 		domain = sv_skip(domain, 1);

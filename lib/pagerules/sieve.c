@@ -2,6 +2,7 @@
 #include "pagerules/pagerules.h"
 
 #include "mail/path.h"
+#include "pagerules/idn.h"
 #include "pagerules/zone.h"
 
 /* require, and then the lines. */
@@ -34,6 +35,53 @@ put_string(struct buf *out, struct sv s)
 	put_quoted(out, "", s);
 }
 
+/*
+ * An address or a domain as it is written in A-labels, and in U-labels if that
+ * is something else: mail comes with either, whatever a person has filled in.
+ */
+struct forms {
+	struct buf form[2];
+	size_t n; /* 0: it is neither */
+};
+
+static void
+forms_init(struct forms *f, struct sv who)
+{
+	buf_init(&f->form[0], PAGERULES_SCRIPT_MAX);
+	buf_init(&f->form[1], PAGERULES_SCRIPT_MAX);
+	f->n = idn_ascii(who, &f->form[0]) == RC_OK;
+	if (f->n > 0 && idn_shown(who, &f->form[1]) == RC_OK &&
+	    !sv_eq(buf_sv(&f->form[0]), buf_sv(&f->form[1])))
+		f->n = 2;
+}
+
+static void
+forms_fini(struct forms *f)
+{
+	buf_fini(&f->form[1]);
+	buf_fini(&f->form[0]);
+}
+
+/* All of them, or the part behind the first `skip` bytes, as strings. */
+static void
+put_forms(
+    struct buf *out, const char *before, const struct forms *f, size_t skip)
+{
+	buf_adds(out, f->n > 1 ? "[" : "");
+	for (size_t i = 0; i < f->n; i++) {
+		buf_adds(out, i > 0 ? "," : "");
+		put_quoted(out, before, sv_skip(buf_sv(&f->form[i]), skip));
+	}
+	buf_adds(out, f->n > 1 ? "]" : "");
+}
+
+/* Other letters than those of ASCII have capitals, too. */
+static const char *
+comparator(const struct forms *f)
+{
+	return f->n > 1 ? ":comparator \"i;unicode-casemap\" " : "";
+}
+
 /* ---- blocked senders ---- */
 
 /* The domains, or the addresses; each with that in front. */
@@ -47,11 +95,17 @@ put_blocked_list(const struct pagerules *r, bool domains, const char *before,
 	for (size_t i = 0; i < r->nblocked; i++) {
 		struct sv who = sv_str(r->blocked[i]);
 
+		struct forms f;
+
 		if ((who.p[0] == '@') != domains)
 			continue;
-		if (n++ > 0)
-			buf_addc(out, ',');
-		put_quoted(out, before, domains ? sv_skip(who, 1) : who);
+		forms_init(&f, who);
+		for (size_t k = 0; k < f.n; k++) {
+			buf_adds(out, n++ > 0 ? "," : "");
+			put_quoted(
+			    out, before, sv_skip(buf_sv(&f.form[k]), domains));
+		}
+		forms_fini(&f);
 	}
 	buf_addc(out, ']');
 	return n;
@@ -91,82 +145,136 @@ put_blocked(const struct pagerules *r, struct buf *out)
 
 /* ---- filters ---- */
 
-/* "@example.org": that domain; else empty. */
-static struct sv
-domain_of(struct sv s)
+/* "@example.org" */
+static bool
+is_domain(struct sv s)
 {
-	struct sv domain = sv_skip(s, s.n > 0 && s.p[0] == '@' ? 1 : s.n);
-
-	return mail_domain_valid(domain) ? domain : SV("");
+	return s.n > 1 && s.p[0] == '@' && sv_rchr(s, '@') == 0;
 }
 
+/* What people say for a server: it has a dot and no blanks. */
+static bool
+looks_like_domain(struct sv s)
+{
+	return sv_chr(s, '.') < s.n && sv_chr(s, ' ') == s.n &&
+	       sv_chr(s, '@') == s.n;
+}
+
+/* In any case; a domain in both of its forms. */
 static void
 put_words(struct buf *out, const char *fields, struct sv words)
 {
+	struct forms f = {.n = 0};
+
 	buf_addf(out, "header :contains :comparator \"i;unicode-casemap\" %s ",
 	    fields);
-	put_string(out, words);
+	if (looks_like_domain(words))
+		forms_init(&f, words);
+	if (f.n > 1)
+		put_forms(out, "", &f, 0);
+	else
+		put_string(out, words);
+	if (looks_like_domain(words))
+		forms_fini(&f);
 }
 
+/* Of "@domain". */
 static void
-put_domain(struct buf *out, const char *fields, struct sv domain)
+put_domain(struct buf *out, const char *fields, const struct forms *f)
 {
-	buf_addf(out, "address :is :domain %s ", fields);
-	put_string(out, domain);
-	buf_addf(out, ", address :matches :domain %s ", fields);
-	put_quoted(out, "*.", domain);
+	buf_addf(out, "address :is %s:domain %s ", comparator(f), fields);
+	put_forms(out, "", f, 1);
+	buf_addf(
+	    out, ", address :matches %s:domain %s ", comparator(f), fields);
+	put_forms(out, "*.", f, 1);
+}
+
+static bool
+is_address(const struct forms *f)
+{
+	return f->n > 0 && pagerules_is_address(buf_sv(&f->form[0]));
 }
 
 /* A whole address is that one and not part of another. */
 static void
 put_from(struct buf *out, struct sv from)
 {
-	struct sv domain = domain_of(from);
+	struct forms f;
 
-	if (pagerules_is_address(from)) {
-		buf_adds(out, ", address :is :all \"from\" ");
-		put_string(out, from);
-	} else if (domain.n > 0) {
+	forms_init(&f, from);
+	if (is_address(&f)) {
+		buf_addf(out, ", address :is %s:all \"from\" ", comparator(&f));
+		put_forms(out, "", &f, 0);
+	} else if (f.n > 0 && is_domain(from)) {
 		buf_adds(out, ", anyof(");
-		put_domain(out, "\"from\"", domain);
+		put_domain(out, "\"from\"", &f);
 		buf_addc(out, ')');
 	} else {
 		buf_adds(out, ", ");
 		put_words(out, "\"from\"", from);
 	}
+	forms_fini(&f);
+}
+
+/* "<list.example.org>" of list@example.org; none for a quoted name. */
+static void
+put_list_ids(struct buf *out, const struct forms *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct sv to = buf_sv(&f->form[i]);
+		size_t at = sv_rchr(to, '@');
+
+		buf_addf(out, "%s\"<", i > 0 ? "," : "");
+		buf_addsv(out, sv_first(to, sv_chr(to, '"') < to.n ? 0 : at));
+		buf_addc(out, '.');
+		buf_addsv(out, sv_skip(to, at + 1));
+		buf_adds(out, ">\"");
+	}
 }
 
 /* Lists say who they are in fields of their own [RFC 2369, 2919]. */
+static void
+put_to_list(struct buf *out, const struct forms *f, bool address)
+{
+	if (address) {
+		buf_adds(out, ", header :contains \"list-post\" ");
+		put_forms(out, "mailto:", f, 0);
+	}
+	buf_adds(out, ", header :contains \"list-id\" ");
+	buf_adds(out, f->n > 1 ? "[" : "");
+	if (address)
+		put_list_ids(out, f);
+	for (size_t i = 0; i < f->n && !address; i++) {
+		buf_addf(out, "%s\".", i > 0 ? "," : "");
+		buf_addsv(out, sv_skip(buf_sv(&f->form[i]), 1));
+		buf_adds(out, ">\"");
+	}
+	buf_adds(out, f->n > 1 ? "]" : "");
+}
+
 static void
 put_to(struct buf *out, struct sv to)
 {
 	static const char fields[] =
 	    "[\"to\", \"cc\", \"resent-to\", \"resent-cc\"]";
-	struct sv domain = domain_of(to);
-	size_t at = sv_rchr(to, '@');
+	struct forms f;
 
+	forms_init(&f, to);
 	buf_adds(out, ", anyof(");
-	if (pagerules_is_address(to)) {
-		buf_addf(out, "address :is :all %s ", fields);
-		put_string(out, to);
-		buf_adds(out, ", envelope :is :all \"to\" ");
-		put_string(out, to);
-		buf_adds(out, ", header :contains \"list-post\" ");
-		put_quoted(out, "mailto:", to);
-		buf_adds(out, ", header :contains \"list-id\" \"<");
-		buf_addsv(out, sv_first(to, sv_chr(to, '"') < to.n ? 0 : at));
-		buf_addc(out, '.');
-		buf_addsv(out, sv_skip(to, at + 1));
-		buf_adds(out, ">\"");
-	} else if (domain.n > 0) {
-		put_domain(out, fields, domain);
-		buf_adds(out, ", header :contains \"list-id\" \".");
-		buf_addsv(out, domain);
-		buf_adds(out, ">\"");
+	if (is_address(&f)) {
+		buf_addf(out, "address :is %s:all %s ", comparator(&f), fields);
+		put_forms(out, "", &f, 0);
+		buf_addf(out, ", envelope :is %s:all \"to\" ", comparator(&f));
+		put_forms(out, "", &f, 0);
+		put_to_list(out, &f, true);
+	} else if (f.n > 0 && is_domain(to)) {
+		put_domain(out, fields, &f);
+		put_to_list(out, &f, false);
 	} else {
 		put_words(out, "[\"to\", \"cc\", \"list-id\"]", to);
 	}
 	buf_addc(out, ')');
+	forms_fini(&f);
 }
 
 static void

@@ -397,18 +397,70 @@ on_encoding(void *arg, const XML_Char *name, XML_Encoding *info)
 
 /* ---- what real senders send ---- */
 
+/* "#65;" or "#x41;", behind the "#": of a character that XML has */
+static bool
+is_character(struct sv s)
+{
+	uint64_t cp = 0;
+	unsigned base = 10;
+	size_t i = 0;
+	int d;
+
+	if (s.n > 0 && s.p[0] == 'x') {
+		base = 16;
+		s = sv_skip(s, 1);
+	}
+	for (; i < s.n && i < 9 && (d = ascii_hex(s.p[i])) >= 0 &&
+	       (unsigned)d < base;
+	     i++)
+		cp = cp * base + (unsigned)d;
+	if (i == 0 || i == s.n || s.p[i] != ';')
+		return false;
+	if (cp < ' ')
+		return cp == '\t' || cp == '\n' || cp == '\r';
+	return cp < 0xd800 ||
+	       (cp > 0xdfff && cp < 0x110000 && cp != 0xfffe && cp != 0xffff);
+}
+
 /* Does "&..." begin a reference that needs no definition? */
 static bool
 is_reference(struct sv s)
 {
-	static const struct sv names[] = {SV("&amp;"), SV("&lt;"), SV("&gt;"),
-	    SV("&quot;"), SV("&apos;"), SV("&#")};
+	static const struct sv names[] = {
+	    SV("&amp;"), SV("&lt;"), SV("&gt;"), SV("&quot;"), SV("&apos;")};
 	size_t i;
+
+	if (sv_starts(s, SV("&#")))
+		return is_character(sv_skip(s, 2));
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (sv_starts(s, names[i]))
 			return true;
 	return false;
+}
+
+/* Does "<..." begin a tag, a comment or the like?  Some write an address in
+ * angles as it is. */
+static bool
+is_tag(struct sv s)
+{
+	size_t i = 1;
+
+	if (i < s.n && (s.p[i] == '!' || s.p[i] == '?'))
+		return true;
+	if (i < s.n && s.p[i] == '/')
+		i++;
+	if (i == s.n)
+		return true;
+	if (!ascii_is_alpha(s.p[i]) && s.p[i] != '_' && s.p[i] != ':' &&
+	    (unsigned char)s.p[i] < 0x80)
+		return false;
+	while (i < s.n &&
+	       (ascii_is_alnum(s.p[i]) || (unsigned char)s.p[i] >= 0x80 ||
+		   strchr("_:.-", s.p[i]) != NULL))
+		i++;
+	return i == s.n || ascii_is_blank(s.p[i]) || s.p[i] == '\r' ||
+	       s.p[i] == '\n' || s.p[i] == '>' || s.p[i] == '/';
 }
 
 static bool
@@ -458,6 +510,8 @@ mend(struct sv s, struct buf *out)
 		}
 		if (c == '&' && !is_reference(s))
 			buf_adds(out, "&amp;");
+		else if (c == '<' && !is_tag(s))
+			buf_adds(out, "&lt;");
 		else
 			buf_addc(
 			    out, c < ' ' && c != '\t' && c != '\r' && c != '\n'

@@ -105,7 +105,8 @@ allow_options(scmp_filter_ctx f, int level, const int *options, size_t n)
 /*
  * Sending on sockets that are there.  MSG_FASTOPEN would make a connection: a
  * listening socket that was shut down can be connected by it, and Landlock
- * does not look at it.
+ * does not look at it.  libunbound tries it first on each stream, and goes on
+ * with connect() if it is told that the socket cannot do that.
  */
 static int
 allow_sending(scmp_filter_ctx f, bool connects)
@@ -122,7 +123,10 @@ allow_sending(scmp_filter_ctx f, bool connects)
 	    (r = OPTIONS(f, IPPROTO_TCP, tcp_options)) != 0 ||
 	    (r = OPTIONS(f, SOL_SOCKET, socket_options)) != 0 || !connects)
 		return r;
-	if ((r = OPTIONS(f, SOL_SOCKET, client_options)) != 0 ||
+	if ((r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EOPNOTSUPP), CALL(sendmsg),
+		 1, SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN))) !=
+		0 ||
+	    (r = OPTIONS(f, SOL_SOCKET, client_options)) != 0 ||
 	    (r = OPTIONS(f, IPPROTO_TCP, client_tcp_options)) != 0 ||
 	    (r = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1,
 		 SCMP_A1(SCMP_CMP_EQ, IPPROTO_IPV6))) != 0)

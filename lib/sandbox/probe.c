@@ -335,7 +335,14 @@ was_tried(long r)
 	return r >= 0 || (errno != ENOSYS && errno != EBADF && errno != EACCES);
 }
 
-/* A connection without connect(): Landlock does not look at it. */
+/* The same of a connection without connect(), which Landlock does not look at:
+ * the filter says what a kernel does that cannot make one. */
+static bool
+was_connected(long r)
+{
+	return was_tried(r) && (r >= 0 || errno != EOPNOTSUPP);
+}
+
 static bool
 probe_fastopen(const char *other)
 {
@@ -346,7 +353,7 @@ probe_fastopen(const char *other)
 	bool ok;
 
 	(void)other;
-	ok = was_tried(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+	ok = was_connected(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
 	    (struct sockaddr *)&a, sizeof a));
 	if (fd >= 0)
 		(void)close(fd);
@@ -369,7 +376,7 @@ probe_fastopen_message(const char *other)
 	bool ok;
 
 	(void)other;
-	ok = was_tried(sendmsg(fd, &m, MSG_FASTOPEN | MSG_NOSIGNAL));
+	ok = was_connected(sendmsg(fd, &m, MSG_FASTOPEN | MSG_NOSIGNAL));
 	if (fd >= 0)
 		(void)close(fd);
 	return ok;

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "sieve/check.h"
 #include "sieve/error.h"
+#include "sieve/fcc.h"
 #include "sieve/run.h"
 
 #define RECORDS_MAX 64 /* of one message */
@@ -284,6 +285,10 @@ resolve_use(
 	if (v == NULL)
 		return FLOW_ON;
 	f = sieve_expand(r, n, &v->s[0], &use);
+	if (f == FLOW_ON && !sieve_is_special_use(use))
+		f = sieve_fail(r, n,
+		    "\"%s\" is not a special use, such as \"\\\\Junk\"",
+		    QUOTE(use));
 	if (f != FLOW_ON)
 		return f;
 	buf_init(&name, 4096);

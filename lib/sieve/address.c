@@ -182,10 +182,28 @@ sieve_address_read(struct sv s, struct buf *out)
 	     mail_path_parse(&rest, &lim, false, &p) == RC_OK && rest.n == 0 &&
 	     (mail_domain_valid(p.domain) ||
 		 mail_address_literal_valid(p.domain));
-	if (ok)
-		buf_addsv(out, buf_sv(&b));
+	if (ok) /* without a last dot */
+		buf_addf(out, "%.*s@%.*s", SV_ARG(p.local), SV_ARG(p.domain));
 	buf_fini(&b);
 	return ok;
+}
+
+bool
+sieve_is_mailbox_list(struct sv s)
+{
+	struct mail_addrlist l;
+	struct mail_addr a;
+	unsigned n = 0;
+	bool ok = true;
+
+	mail_addrlist_init(&l, s);
+	while (ok && mail_addrlist_next(&l, &a)) {
+		ok = a.kind == MAIL_ADDR_MAILBOX && !a.broken &&
+		     a.local.n > 0 && a.domain.n > 0;
+		n++;
+	}
+	mail_addrlist_fini(&l);
+	return ok && n > 0;
 }
 
 /* ---- test address ---- */
@@ -266,6 +284,26 @@ sieve_check_envelope(struct sieve_check *c, struct sieve_node *n)
 	    "a part of the envelope; expected \"from\" or \"to\"");
 }
 
+/* "a@b", or "a" alone; dots may be anywhere in front of the "@". */
+static bool
+is_path(struct sv s)
+{
+	size_t at = sv_rchr(s, '@');
+	struct sv local = sv_first(s, at);
+
+	if (sv_starts(s, SV("@")))
+		return sv_chr(s, ':') < at && at + 1 < s.n;
+	if (local.n == 0 || at + 1 == s.n)
+		return false;
+	if (local.p[0] == '"')
+		return true;
+	for (size_t i = 0; i < s.n; i++)
+		if (i != at && (s.p[i] == '@' || ascii_is_blank(s.p[i]) ||
+				   s.p[i] == '<' || s.p[i] == '>'))
+			return false;
+	return true;
+}
+
 static enum sieve_flow
 match_path(struct sieve_matcher *m, struct sv path)
 {
@@ -277,7 +315,12 @@ match_path(struct sieve_matcher *m, struct sv path)
 	if (path.n == 0)
 		return sieve_matcher_value(m, SV(""));
 	buf_init(&b, path.n + 1);
-	sieve_address_split(path, &b, &a);
+	/* What is not a path is compared as a whole only; some have no
+	 * domain, as "MAILER-DAEMON". */
+	if (is_path(path))
+		sieve_address_split(path, &b, &a);
+	else
+		a = (struct sieve_address){.local = path, .broken = true};
 	f = sieve_address_match(m, &a);
 	buf_fini(&b);
 	return f;

@@ -29,5 +29,7 @@ enum sieve_flow sieve_address_match(
  * False if it is not one.
  */
 bool sieve_address_read(struct sv s, struct buf *out);
+/* mailbox-list [RFC 5322 3.4]: addresses, with names or without. */
+bool sieve_is_mailbox_list(struct sv s);
 
 #endif

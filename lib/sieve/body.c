@@ -189,6 +189,13 @@ type_fits(struct sv want, struct sv type, struct sv sub)
 	       sv_ieq(sv_skip(want, slash + 1), sub);
 }
 
+/* HTML under the name of XML [RFC 3236]. */
+static bool
+is_xhtml(struct sv type, struct sv sub)
+{
+	return sv_ieq(type, SV("application")) && sv_ieq(sub, SV("xhtml+xml"));
+}
+
 /* Without the last line, and the line break before it: the delimiter. */
 static struct sv
 before_delimiter(struct sv s)
@@ -266,6 +273,24 @@ sieve_part_content(
 		    (enum mime_encoding)p->encoding, out);
 }
 
+void
+sieve_part_shown(
+    struct sv whole, const struct mime_msg *msg, uint32_t i, struct buf *out)
+{
+	struct sv type, sub;
+	struct buf b;
+
+	if (!sieve_part_type(whole, &msg->part[i], &type, &sub) ||
+	    !(sv_ieq(sub, SV("html")) || is_xhtml(type, sub))) {
+		sieve_part_content(whole, msg, i, out);
+		return;
+	}
+	buf_init(&b, 4 * msg->part[i].body_len + 64);
+	sieve_part_content(whole, msg, i, &b);
+	sieve_html_text(buf_sv(&b), out);
+	buf_fini(&b);
+}
+
 /* html: as :text, what is shown of it. */
 static enum sieve_flow
 match_part(struct sieve_matcher *m, struct sv whole, const struct mime_msg *msg,
@@ -320,9 +345,11 @@ match_parts(
 		(void)sieve_part_type(whole, &msg->part[i], &type, &sub);
 		for (size_t k = 0; k < ntypes && !fits; k++)
 			fits = type_fits(types[k], type, sub);
+		fits |= html && is_xhtml(type, sub);
 		if (fits)
-			f = match_part(
-			    m, whole, msg, i, html && sv_ieq(sub, SV("html")));
+			f = match_part(m, whole, msg, i,
+			    html && (sv_ieq(sub, SV("html")) ||
+					is_xhtml(type, sub)));
 	}
 	return f;
 }

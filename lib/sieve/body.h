@@ -13,5 +13,8 @@ bool sieve_part_type(struct sv whole, const struct mime_part *p,
 /* Decoded; text as UTF-8. */
 void sieve_part_content(
     struct sv whole, const struct mime_msg *msg, uint32_t i, struct buf *out);
+/* The same; of HTML what is shown. */
+void sieve_part_shown(
+    struct sv whole, const struct mime_msg *msg, uint32_t i, struct buf *out);
 
 #endif

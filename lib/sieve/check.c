@@ -407,6 +407,9 @@ check_match_type(struct sieve_check *c, struct sieve_node *n)
 		return false;
 	if (t == M_COUNT && !check_relation(c, n, T_COUNT))
 		return false;
+	if (t == M_EXTLIST && sieve_tag_value(n, T_COMPARATOR) != NULL)
+		return sieve_check_fail_at(
+		    c, n, "\":comparator\" cannot be used with \":list\"");
 	if (n->match.comparator == C_NUMERIC &&
 	    (t == M_CONTAINS || t == M_MATCHES || t == M_REGEX))
 		return sieve_check_fail_at(c, n,

@@ -1,5 +1,7 @@
 /* addheader and deleteheader [RFC 5293]. */
 #include "base/ascii.h"
+#include "base/utf8.h"
+#include "sieve/address.h"
 #include "sieve/check.h"
 #include "sieve/commands.h"
 #include "sieve/error.h"
@@ -53,6 +55,34 @@ field_name(struct sieve_run *r, const struct sieve_node *n, struct sv *out)
 	return f;
 }
 
+static bool
+has_addresses(struct sv name)
+{
+	static const struct sv all[] = {SV("From"), SV("Sender"),
+	    SV("Reply-To"), SV("To"), SV("Cc"), SV("Bcc"), SV("Resent-From"),
+	    SV("Resent-Sender"), SV("Resent-To"), SV("Resent-Cc"),
+	    SV("Resent-Bcc")};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (sv_ieq(name, all[i]))
+			return true;
+	return false;
+}
+
+/* An encoded word must not have addresses in it [RFC 2047 5 (3)]. */
+static void
+put_value(struct buf *out, const char *name, struct sv value)
+{
+	bool encode =
+	    utf8_has_8bit(value) || sv_find(value, SV("=?")) < value.n;
+
+	if (encode && has_addresses(sv_str(name)) &&
+	    sieve_is_mailbox_list(value))
+		sieve_put_addresses(out, name, value);
+	else
+		sieve_put_written(out, name, value);
+}
+
 enum sieve_flow
 sieve_run_addheader(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -77,7 +107,7 @@ sieve_run_addheader(struct sieve_run *r, const struct sieve_node *n)
 		if (header.n > 0 && header.p[header.n - 1] != '\n')
 			buf_adds(&b, "\r\n");
 	}
-	sieve_put_field(&b, text, value);
+	put_value(&b, text, value);
 	if (!last)
 		buf_addsv(&b, header);
 	f = sieve_doc_set_header(r, n, buf_sv(&b));

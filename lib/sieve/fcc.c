@@ -1,7 +1,30 @@
 #include "sieve/fcc.h"
 
+#include <string.h>
+
+#include "base/ascii.h"
 #include "sieve/check.h"
 #include "sieve/error.h"
+
+/* use-attr [RFC 6154 6]: a backslash and an atom. */
+bool
+sieve_is_special_use(struct sv s)
+{
+	for (size_t i = 1; i < s.n; i++)
+		if (!ascii_is_graph(s.p[i]) ||
+		    memchr("(){%*\"\\]", s.p[i], 8) != NULL)
+			return false;
+	return s.n > 1 && s.p[0] == '\\';
+}
+
+bool
+sieve_check_special_use(struct sieve_check *c, const struct sieve_node *n)
+{
+	const struct sieve_value *use = sieve_tag_value(n, T_SPECIALUSE);
+
+	return use == NULL || sieve_check_each(c, use, sieve_is_special_use,
+				  "a special use, such as \"\\\\Junk\"");
+}
 
 bool
 sieve_check_fcc(struct sieve_check *c, const struct sieve_node *n)
@@ -9,7 +32,7 @@ sieve_check_fcc(struct sieve_check *c, const struct sieve_node *n)
 	static const enum sieve_tag with[] = {T_FLAGS, T_CREATE, T_SPECIALUSE};
 
 	if (sieve_has_tag(n, T_FCC))
-		return true;
+		return sieve_check_special_use(c, n);
 	for (size_t i = 0; i < sizeof with / sizeof with[0]; i++) {
 		const struct sieve_bound *b = sieve_bound(n, with[i]);
 

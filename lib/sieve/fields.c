@@ -1,5 +1,7 @@
 #include "sieve/fields.h"
 
+#include <string.h>
+
 #include "base/ascii.h"
 #include "sieve/check.h"
 
@@ -47,6 +49,19 @@ is_plain(struct sv value)
 	return true;
 }
 
+/* A tab that folds is shown as a blank, and so it is written in rules. */
+static struct sv
+with_blanks(struct sieve_run *r, struct sv value)
+{
+	char *p = arena_alloc(&r->scratch, value.n + 1);
+
+	memcpy(p, value.p, value.n);
+	for (size_t i = 1; i < value.n; i++)
+		if (p[i] == '\t' && p[i - 1] == '\n')
+			p[i] = ' ';
+	return sv_of(p, value.n);
+}
+
 struct sv
 sieve_field_text(struct sieve_run *r, struct sv value)
 {
@@ -61,6 +76,8 @@ sieve_field_text(struct sieve_run *r, struct sv value)
 	r->work += FIELD_WORK + value.n * (sv_find(value, SV("=?")) < value.n
 						  ? ENCODED_WORK
 						  : PLAIN_WORK);
+	if (sv_find(value, SV("\n\t")) < value.n)
+		value = with_blanks(r, value);
 	mime_decode_header(value, &b);
 	out = arena_dup(&r->scratch, sv_trim(buf_sv(&b)));
 	buf_fini(&b);

@@ -62,7 +62,8 @@ enum sieve_flow
 sieve_test_size(struct sieve_run *r, const struct sieve_node *n, bool *out)
 {
 	const struct sieve_value *limit = sieve_tag_value(n, T_OVER);
-	uint64_t size = r->message->bytes.n;
+	/* As an action would store it now. */
+	uint64_t size = r->doc.header.n + r->doc.gap.n + r->doc.body.n;
 
 	*out = limit != NULL ? size > limit->number
 			     : size < sieve_tag_value(n, T_UNDER)->number;

@@ -48,7 +48,9 @@ sieve_test_environment(
 	if (f == FLOW_ON && found)
 		f = sieve_matcher_value(&m, buf_sv(&b));
 	buf_fini(&b);
-	return sieve_matcher_end(&m, f, out);
+	/* An unknown item is not even none, for ":count" [RFC 5183 4]. */
+	*out = false;
+	return found ? sieve_matcher_end(&m, f, out) : f;
 }
 
 /* What was not tested counts as nothing [RFC 5235 3.2]. */

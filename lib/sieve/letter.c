@@ -10,6 +10,7 @@
 #include "mail/date.h"
 #include "mail/field.h"
 #include "mail/lex.h"
+#include "mime/mime.h"
 #include "sieve/address.h"
 #include "sieve/fields.h"
 
@@ -109,15 +110,50 @@ sieve_put_field(struct buf *out, const char *name, struct sv value)
 	buf_fini(&b);
 }
 
+/* Line breaks that do not fold are blanks, too. */
 static void
-put_name(struct buf *out, struct sv name)
+join_lines(struct sv s, struct buf *out)
 {
-	bool atoms = name.n > 0;
+	for (size_t i = 0; i < s.n; i++) {
+		bool end = s.p[i] == '\n' || s.p[i] == '\r';
 
+		if (!end)
+			buf_addc(out, s.p[i]);
+		else if (i + 1 < s.n && !ascii_is_blank(s.p[i + 1]))
+			buf_addc(out, ' ');
+	}
+}
+
+void
+sieve_put_written(struct buf *out, const char *name, struct sv value)
+{
+	struct buf lines, text;
+
+	buf_init(&lines, value.n + 8);
+	buf_init(&text, 4 * value.n + 8);
+	join_lines(value, &lines);
+	mime_decode_header(buf_sv(&lines), &text);
+	sieve_put_field(out, name, buf_sv(&text));
+	buf_fini(&text);
+	buf_fini(&lines);
+}
+
+static void
+put_name(struct buf *out, struct sv written)
+{
+	struct sv name;
+	struct buf b;
+	bool atoms;
+
+	buf_init(&b, 4 * written.n + 8);
+	mime_decode_header(written, &b);
+	name = buf_sv(&b);
 	if (utf8_has_8bit(name) || sv_find(name, SV("=?")) < name.n) {
 		put_encoded(out, name);
+		buf_fini(&b);
 		return;
 	}
+	atoms = name.n > 0;
 	for (size_t i = 0; i < name.n; i++)
 		atoms &= mail_is_atext(name.p[i]) || name.p[i] == ' ';
 	if (!atoms)
@@ -129,6 +165,7 @@ put_name(struct buf *out, struct sv name)
 	}
 	if (!atoms)
 		buf_addc(out, '"');
+	buf_fini(&b);
 }
 
 void

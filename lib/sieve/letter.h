@@ -10,6 +10,9 @@
 
 /* "Name: value" with CRLF: folded, characters beyond ASCII as encoded words. */
 void sieve_put_field(struct buf *out, const char *name, struct sv value);
+/* The same for what a script says: it may have encoded words already, and lines
+ * that fold. */
+void sieve_put_written(struct buf *out, const char *name, struct sv value);
 /* The same for a value with addresses, whose names alone are encoded. */
 void sieve_put_addresses(struct buf *out, const char *name, struct sv value);
 /* MIME fields, the empty line, and the text; as quoted-printable if it must be.

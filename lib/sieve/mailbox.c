@@ -67,7 +67,9 @@ match_entry(struct sieve_run *r, const struct sieve_node *n, struct sv mailbox,
 	if (f == FLOW_ON && found)
 		f = sieve_matcher_value(&m, buf_sv(&b));
 	buf_fini(&b);
-	return sieve_matcher_end(&m, f, out);
+	/* What is not there is not even none, for ":count" [RFC 5490 3.3]. */
+	*out = false;
+	return found ? sieve_matcher_end(&m, f, out) : f;
 }
 
 enum sieve_flow

@@ -39,7 +39,25 @@ decode(struct sv s, struct buf *out)
 	return buf_ok(out) && sv_chr(buf_sv(out), '\0') == out->n;
 }
 
-/* Addresses with commas between them, each encoded. */
+static bool
+add_address(struct sv one, struct buf *out, unsigned *count)
+{
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, URI_MAX);
+	ok = ++*count <= MANY_MAX && sieve_address_read(one, &b);
+	if (ok && out->n > 0)
+		buf_adds(out, ", ");
+	if (ok)
+		buf_addsv(out, buf_sv(&b));
+	buf_fini(&b);
+	return ok;
+}
+
+/* Addresses with commas between them, each encoded.  Commas that are encoded
+ * are of an address [RFC 6068 2]; or, if it is not one, between them, as it was
+ * done before [RFC 2368 2]. */
 static bool
 add_addresses(struct sv list, struct buf *out, unsigned *count)
 {
@@ -48,18 +66,23 @@ add_addresses(struct sv list, struct buf *out, unsigned *count)
 
 	buf_init(&b, URI_MAX);
 	while (ok && list.n > 0) {
-		struct sv one = sv_split(&list, ',');
+		unsigned before = *count;
+		struct sv rest;
 
-		if (out->n > 0)
-			buf_adds(out, ", ");
-		ok = decode(one, &b) && ++*count <= MANY_MAX &&
-		     sieve_address_read(buf_sv(&b), out);
+		ok = decode(sv_split(&list, ','), &b);
+		rest = buf_sv(&b);
+		if (!ok || add_address(rest, out, count))
+			continue;
+		*count = before;
+		ok = sv_chr(rest, ',') < rest.n;
+		while (ok && rest.n > 0)
+			ok = add_address(sv_split(&rest, ','), out, count);
 	}
 	buf_fini(&b);
 	return ok;
 }
 
-/* In the decoded value of "to=" and "cc=" commas separate, too. */
+/* Names of fields are as in a header; those we do not know are left out. */
 static bool
 add_field(
     struct sieve_mailto *m, struct sv name, struct sv value, unsigned *count)
@@ -78,6 +101,12 @@ add_field(
 		buf_set(&m->body, buf_sv(&b));
 	buf_fini(&b);
 	return ok;
+}
+
+static bool
+is_name(struct sv s)
+{
+	return s.n > 0 && sv_chr(s, ':') == s.n && sv_chr(s, '/') == s.n;
 }
 
 static bool
@@ -111,7 +140,7 @@ sieve_mailto_read(struct sv uri, struct sieve_mailto *out)
 		struct sv value = sv_split(&rest, '&');
 		struct sv name = sv_split(&value, '=');
 
-		ok = name.n > 0 && value.p != NULL &&
+		ok = is_name(name) && value.p != NULL &&
 		     add_field(&m, name, value, &count);
 	}
 	ok = ok && count > 0 && utf8_valid(buf_sv(&m.subject));

@@ -128,7 +128,10 @@ put_notice(struct sieve_run *r, const struct notice *o, struct buf *out)
 	sieve_put_addresses(out, "To", buf_sv(&o->to.to));
 	if (o->to.cc.n > 0)
 		sieve_put_addresses(out, "Cc", buf_sv(&o->to.cc));
-	sieve_put_field(out, "Subject", subject);
+	if (o->message.n > 0)
+		sieve_put_written(out, "Subject", subject);
+	else
+		sieve_put_field(out, "Subject", subject);
 	sieve_put_stamp(r, out, subject);
 	if (o->importance == '1')
 		buf_adds(out, "Importance: high\r\nX-Priority: 1\r\n");

@@ -122,7 +122,7 @@ sieve_run_break(struct sieve_run *r, const struct sieve_node *n)
 
 /* ---- extracttext ---- */
 
-#define TEXT_WORK 6 /* of a byte */
+#define TEXT_WORK 14 /* of a byte, which may be of HTML */
 
 bool
 sieve_check_extracttext(struct sieve_check *c, struct sieve_node *n)
@@ -189,7 +189,7 @@ sieve_run_extracttext(struct sieve_run *r, const struct sieve_node *n)
 		return f;
 	buf_init(&b, 4 * whole.n + 64);
 	if (r->loop->part < m->n && is_readable(whole, &m->part[r->loop->part]))
-		sieve_part_content(whole, m, r->loop->part, &b);
+		sieve_part_shown(whole, m, r->loop->part, &b);
 	/* Modifiers come before it is cut to the size of a variable. */
 	text = sv_first(buf_sv(&b), 4 * r->limits.value);
 	if (first != NULL)

@@ -59,7 +59,7 @@ put_kept(struct sv header, const struct wish *w, struct buf *out)
 		if (is_mime_field(f.name))
 			continue;
 		if (w->subject.n > 0 && sv_ieq(f.name, SV("Subject"))) {
-			sieve_put_field(out, "Subject", w->subject);
+			sieve_put_written(out, "Subject", w->subject);
 			buf_adds(out, "Original-");
 		}
 		if (w->from.n > 0 && sv_ieq(f.name, SV("From"))) {
@@ -97,7 +97,7 @@ replace_message(
 
 	buf_init(&b, 2 * header.n + 4 * w->text.n + (1 << 16));
 	if (w->subject.n > 0 && !has_field(header, SV("Subject")))
-		sieve_put_field(&b, "Subject", w->subject);
+		sieve_put_written(&b, "Subject", w->subject);
 	if (w->from.n > 0 && !has_field(header, SV("From")))
 		sieve_put_addresses(&b, "From", w->from);
 	put_kept(header, w, &b);
@@ -197,7 +197,7 @@ put_outer_header(struct sieve_run *r, const struct wish *w,
 	if (!is_one_of(SV("From"), names, nnames) && r->message->to.n > 0)
 		sieve_put_addresses(out, "From", r->message->to);
 	if (w->subject.n > 0)
-		sieve_put_field(out, "Subject", w->subject);
+		sieve_put_written(out, "Subject", w->subject);
 	else if (!is_one_of(SV("Subject"), names, nnames))
 		sieve_put_field(
 		    out, "Subject", sieve_first_field(r, SV("Subject")));

@@ -3,6 +3,7 @@
 #include "sieve/check.h"
 #include "sieve/commands.h"
 #include "sieve/error.h"
+#include "sieve/fcc.h"
 #include "sieve/run.h"
 
 enum sieve_flow
@@ -36,7 +37,8 @@ is_name(struct sv s)
 bool
 sieve_check_fileinto(struct sieve_check *c, struct sieve_node *n)
 {
-	return sieve_check_each(c, n->pos[0], is_name, "the name of a mailbox");
+	return sieve_check_special_use(c, n) &&
+	       sieve_check_each(c, n->pos[0], is_name, "the name of a mailbox");
 }
 
 enum sieve_flow

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/fold.h"
-#include "mail/addrlist.h"
 #include "mail/field.h"
 #include "sieve/address.h"
 #include "sieve/check.h"
@@ -15,32 +14,13 @@
 #define DAYS_DEFAULT 7
 #define LETTER_MAX   (1 << 20)
 
-/* mailbox-list [RFC 5322 3.4] */
-static bool
-is_mailbox_list(struct sv s)
-{
-	struct mail_addrlist l;
-	struct mail_addr a;
-	unsigned n = 0;
-	bool ok = true;
-
-	mail_addrlist_init(&l, s);
-	while (ok && mail_addrlist_next(&l, &a)) {
-		ok = a.kind == MAIL_ADDR_MAILBOX && !a.broken &&
-		     a.local.n > 0 && a.domain.n > 0;
-		n++;
-	}
-	mail_addrlist_fini(&l);
-	return ok && n > 0;
-}
-
 bool
 sieve_check_from(struct sieve_check *c, const struct sieve_node *n)
 {
 	const struct sieve_value *v = sieve_tag_value(n, T_FROM);
 
 	return v == NULL ||
-	       sieve_check_each(c, v, is_mailbox_list,
+	       sieve_check_each(c, v, sieve_is_mailbox_list,
 		   "an address, such as \"Anna <anna@example.org>\"");
 }
 
@@ -104,6 +84,23 @@ struct recipients {
 	struct buf *mine; /* the one that was found */
 };
 
+/* One of :addresses? */
+static bool
+is_also_mine(const struct recipients *w, struct sv address)
+{
+	bool mine = false;
+
+	for (size_t i = 0; i < w->nalso && !mine; i++) {
+		struct buf b;
+
+		buf_init(&b, 2048);
+		mine = sieve_address_read(w->also[i], &b) &&
+		       sv_ieq(address, buf_sv(&b));
+		buf_fini(&b);
+	}
+	return mine;
+}
+
 static enum sieve_flow
 look_at(void *arg, const struct sieve_address *a)
 {
@@ -118,20 +115,14 @@ look_at(void *arg, const struct sieve_address *a)
 	mine = sv_ieq(buf_sv(w->mine), r->message->to) ||
 	       (r->host->is_mine != NULL &&
 		   r->host->is_mine(r->arg, buf_sv(w->mine)));
-	for (size_t i = 0; i < w->nalso && !mine; i++) {
-		struct buf b;
-
-		buf_init(&b, 2048);
-		mine = sieve_address_read(w->also[i], &b) &&
-		       sv_ieq(buf_sv(w->mine), buf_sv(&b));
-		buf_fini(&b);
-	}
+	mine = mine || is_also_mine(w, buf_sv(w->mine));
 	return mine ? FLOW_STOP : FLOW_ON;
 }
 
 /* The address of mine in one of the fields that count [RFC 5230 4.5]. */
 static enum sieve_flow
-find_mine(struct sieve_run *r, const struct sieve_node *n, struct buf *out)
+find_mine(struct sieve_run *r, const struct sieve_node *n, struct buf *out,
+    bool *from_me)
 {
 	static const struct sv names[] = {SV("To"), SV("Cc"), SV("Bcc"),
 	    SV("Resent-To"), SV("Resent-Cc"), SV("Resent-Bcc")};
@@ -142,6 +133,8 @@ find_mine(struct sieve_run *r, const struct sieve_node *n, struct buf *out)
 
 	f = sieve_expand_all(
 	    r, n, sieve_tag_value(n, T_ADDRESSES), &w.also, &w.nalso);
+	if (f == FLOW_ON)
+		*from_me = is_also_mine(&w, r->message->from);
 	while (f == FLOW_ON && mail_field_next(&header, &field))
 		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 			if (f == FLOW_ON && sv_ieq(field.name, names[i]))
@@ -247,7 +240,7 @@ static bool
 from_is_mine(struct sieve_run *r, struct sv from)
 {
 	struct buf b;
-	bool ok = is_mailbox_list(from);
+	bool ok = sieve_is_mailbox_list(from);
 
 	if (!ok || r->host->is_mine == NULL)
 		return ok;
@@ -265,7 +258,7 @@ put_subject(struct sieve_run *r, const struct parts *p, struct buf *out)
 	struct buf b;
 
 	if (p->subject.n > 0) {
-		sieve_put_field(out, "Subject", p->subject);
+		sieve_put_written(out, "Subject", p->subject);
 		return;
 	}
 	original = sieve_first_field(r, SV("Subject"));
@@ -330,9 +323,15 @@ answer_if_due(struct sieve_run *r, const struct sieve_node *n, struct buf *mine,
 {
 	struct parts p = {0};
 	struct mail_field field;
-	bool seen = false;
-	enum sieve_flow f = find_mine(r, n, mine);
+	bool seen = false, from_me = false;
+	enum sieve_flow f = find_mine(r, n, mine, &from_me);
 
+	if (f == FLOW_ON && from_me) {
+		sieve_trace(r, n,
+		    "vacation: no answer, since it is from yourself "
+		    "(:addresses)");
+		return FLOW_ON;
+	}
 	if (f == FLOW_ON && mine->n == 0) {
 		sieve_trace(r, n,
 		    "vacation: no answer, since it was not written to one of "

@@ -84,35 +84,48 @@ change_case(struct sieve_run *r, struct sv s, bool upper, size_t n)
 	return sv_of(p, s.n);
 }
 
+/* Up to what a variable can hold: half of what stands for a character would
+ * mean something else. */
 static struct sv
 quote(struct sieve_run *r, struct sv s, const char *special)
 {
 	struct buf b;
+	size_t whole = 0;
 
 	buf_init(&b, 2 * s.n + 1);
-	for (size_t i = 0; i < s.n; i++) {
+	for (size_t i = 0; i < s.n && b.n <= r->limits.value; i++) {
+		if (((unsigned char)s.p[i] & 0xc0) != 0x80)
+			whole = b.n;
 		if (s.p[i] != '\0' && strchr(special, s.p[i]) != NULL)
 			buf_addc(&b, '\\');
 		buf_addc(&b, s.p[i]);
 	}
+	if (b.n > r->limits.value)
+		buf_truncate(&b, whole);
 	return keep(r, &b);
 }
 
-/* unreserved [RFC 3986 2.3] stays, all else is %XX [RFC 5435 6]. */
+/* unreserved [RFC 3986 2.3] stays, all else is %XX [RFC 5435 6]; no half
+ * characters, either. */
 static struct sv
 encode_url(struct sieve_run *r, struct sv s)
 {
 	struct buf b;
+	size_t whole = 0;
 
 	buf_init(&b, 3 * s.n + 1);
-	for (size_t i = 0; i < s.n; i++) {
+	for (size_t i = 0; i < s.n && b.n <= r->limits.value; i++) {
 		char c = s.p[i];
 
+		if (((unsigned char)c & 0xc0) != 0x80)
+			whole = b.n;
 		if (ascii_is_alnum(c) || (c != '\0' && strchr("-._~", c)))
 			buf_addc(&b, c);
 		else
 			buf_addf(&b, "%%%02X", (unsigned char)c);
 	}
+	if (b.n > r->limits.value)
+		buf_truncate(&b, whole);
 	return keep(r, &b);
 }
 

@@ -515,6 +515,15 @@ void store_expunged_each(struct store *st,
     bool (*fn)(void *arg, const struct store_expunged *e), void *arg,
     uint64_t *need);
 
+/*
+ * A message that has left its mailbox, expunged or moved, as it was there: for
+ * who was told of it a moment ago, and only among the last STORE_DEPARTED_MOST
+ * that have left any.  RC_NOTFOUND.
+ */
+#define STORE_DEPARTED_MOST 10000u
+int store_departed(struct store *st, uint32_t mailbox, uint32_t uid,
+    struct store_msg *out, uint64_t *need) RC_USE_RESULT;
+
 /* Names an expunged message. */
 struct store_tombstone {
 	uint32_t mailbox, uid;

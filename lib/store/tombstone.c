@@ -303,6 +303,29 @@ tombstone_mailbox(struct store *st, const struct tombstone *g)
 		   : NULL;
 }
 
+int
+store_departed(struct store *st, uint32_t mailbox, uint32_t uid,
+    struct store_msg *out, uint64_t *need)
+{
+	size_t i, end;
+	int r = RC_NOTFOUND;
+
+	store_lock(st);
+	i = st->ntombstone;
+	end = i > STORE_DEPARTED_MOST ? i - STORE_DEPARTED_MOST : 0;
+	while (r != RC_OK && i > end) {
+		const struct tombstone *g = &st->tombstone[--i];
+
+		if (g->mailbox == mailbox && g->m.uid == uid) {
+			msg_fill(&g->m, true, out);
+			raise_need(need, g->m.modseq);
+			r = RC_OK;
+		}
+	}
+	store_unlock(st);
+	return r;
+}
+
 /* ---- those that are named ---- */
 
 static int

@@ -2,25 +2,18 @@
 
 #include <stdlib.h>
 
+#include "auth/sasl.h"
 #include "base/alloc.h"
-#include "base/base64.h"
 
 #define BAD_MAX	   10
 #define FAIL_MAX   10 /* what was typed comes by up to three ways */
 #define NAME_MAX_N 320
 
-enum step {
-	STEP_COMMAND,
-	STEP_PLAIN,    /* the next line is AUTH PLAIN's response */
-	STEP_LOGIN_ID, /* ... AUTH LOGIN's user name */
-	STEP_LOGIN_PW
-};
-
 struct pop3_front {
 	struct front_opts o;
 	bool tls;
-	enum step step;
-	struct buf user; /* of USER or AUTH LOGIN */
+	struct sasl sasl; /* AUTH's */
+	struct buf user;  /* of USER */
 	bool have_user;
 	unsigned bad, fails;
 };
@@ -41,7 +34,7 @@ pop3_capa(struct buf *out, bool stls, bool login)
 	if (stls)
 		buf_adds(out, "STLS\r\n");
 	if (login)
-		buf_adds(out, "USER\r\nSASL PLAIN LOGIN\r\n");
+		buf_adds(out, "USER\r\nSASL " SASL_MECHANISMS "\r\n");
 	buf_adds(out, "IMPLEMENTATION hearthmail\r\n.\r\n");
 }
 
@@ -113,14 +106,27 @@ do_user(struct input *in)
 	buf_adds(in->out, "+OK\r\n");
 }
 
+/* Another step of AUTH, or PASS. */
 static void
-ask_auth(struct input *in, struct sv user, struct sv password)
+go_on(struct input *in, enum sasl_next next)
 {
-	buf_addc(&in->act->sasl, '\0');
-	buf_addsv(&in->act->sasl, user);
-	buf_addc(&in->act->sasl, '\0');
-	buf_addsv(&in->act->sasl, password);
-	in->act->what = FRONT_LOGIN;
+	switch (next) {
+	case SASL_CHALLENGE:
+		buf_addf(in->out, "+ %s\r\n", in->f->sasl.challenge);
+		return;
+	case SASL_MESSAGE:
+		in->act->what = FRONT_LOGIN;
+		return;
+	case SASL_NO_MECHANISM:
+		buf_adds(in->out, "-ERR only PLAIN and LOGIN\r\n");
+		return;
+	case SASL_NO_BASE64:
+		buf_adds(in->out, "-ERR not valid base64\r\n");
+		return;
+	case SASL_NO_NAME:
+		buf_adds(in->out, "-ERR not a name or password\r\n");
+		return;
+	}
 }
 
 static void
@@ -135,20 +141,9 @@ do_pass(struct input *in)
 		return;
 	}
 	/* A password may hold spaces: all of the line [RFC 1939 7]. */
-	ask_auth(in, buf_sv(&f->user), in->args);
+	go_on(in, sasl_compose(buf_sv(&f->user), in->args, &in->act->sasl));
 	buf_wipe(&f->user);
 	f->have_user = false;
-}
-
-static void
-take_plain(struct input *in, struct sv b64)
-{
-	if (base64_decode(b64, &in->act->sasl) == RC_OK) {
-		in->act->what = FRONT_LOGIN;
-	} else {
-		buf_wipe(&in->act->sasl);
-		buf_adds(in->out, "-ERR not valid base64\r\n");
-	}
 }
 
 static void
@@ -156,6 +151,7 @@ do_auth(struct input *in)
 {
 	struct pop3_front *f = in->f;
 	struct sv args = in->args, mech = sv_split(&args, ' ');
+	enum sasl_next next;
 
 	if (mech.n == 0) { /* an old way to ask for the mechanisms */
 		buf_adds(in->out, "+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n");
@@ -163,21 +159,14 @@ do_auth(struct input *in)
 	}
 	if (refuse_clear(in))
 		return;
-	if (sv_ieq(mech, SV("PLAIN"))) {
-		if (args.n > 0) {
-			/* "=" is an empty initial response [RFC 5034 4] */
-			take_plain(in, sv_eq(args, SV("=")) ? SV("") : args);
-			return;
-		}
-		f->step = STEP_PLAIN;
-		buf_adds(in->out, "+ \r\n");
-	} else if (sv_ieq(mech, SV("LOGIN"))) {
-		f->step = STEP_LOGIN_ID;
-		f->have_user = false;
-		buf_adds(in->out, "+ VXNlcm5hbWU6\r\n");
-	} else {
-		buf_adds(in->out, "-ERR only PLAIN and LOGIN\r\n");
-	}
+	f->have_user = false;
+	buf_wipe(&f->user);
+	if (args.n == 0)
+		args.p = NULL; /* there was none */
+	else if (sv_eq(args, SV("=")))
+		args = SV(""); /* [RFC 5034 4] an empty one */
+	next = sasl_start(&f->sasl, mech, args, &in->act->sasl);
+	go_on(in, next);
 }
 
 struct command {
@@ -225,35 +214,13 @@ static void
 run_sasl(struct input *in, struct sv line)
 {
 	struct pop3_front *f = in->f;
-	enum step step = f->step;
-	struct buf pass;
 
-	f->step = STEP_COMMAND;
 	if (sv_eq(line, SV("*"))) {
+		sasl_forget(&f->sasl);
 		buf_adds(in->out, "-ERR cancelled\r\n");
 		return;
 	}
-	if (step == STEP_PLAIN) {
-		take_plain(in, line);
-		return;
-	}
-	if (step == STEP_LOGIN_ID) {
-		buf_wipe(&f->user);
-		if (base64_decode(line, &f->user) != RC_OK) {
-			buf_adds(in->out, "-ERR not valid base64\r\n");
-			return;
-		}
-		f->step = STEP_LOGIN_PW;
-		buf_adds(in->out, "+ UGFzc3dvcmQ6\r\n");
-		return;
-	}
-	buf_init(&pass, POP3_LINE_MAX);
-	if (base64_decode(line, &pass) == RC_OK)
-		ask_auth(in, buf_sv(&f->user), buf_sv(&pass));
-	else
-		buf_adds(in->out, "-ERR not valid base64\r\n");
-	buf_wipe(&pass);
-	buf_wipe(&f->user);
+	go_on(in, sasl_respond(&f->sasl, line, &in->act->sasl));
 }
 
 static size_t
@@ -280,12 +247,12 @@ pop3_input(
 			line.n--;
 		if (line.n > POP3_LINE_MAX || sv_chr(line, '\0') < line.n) {
 			buf_adds(out, "-ERR bad line\r\n");
-			in.f->step = STEP_COMMAND;
+			sasl_forget(&in.f->sasl);
 			count_bad(&in);
-		} else if (in.f->step == STEP_COMMAND) {
-			run_command(&in, line);
-		} else {
+		} else if (sasl_waits(&in.f->sasl)) {
 			run_sasl(&in, line);
+		} else {
+			run_command(&in, line);
 		}
 	}
 	return took;
@@ -298,6 +265,7 @@ pop3_open(const struct front_opts *o, struct buf *out)
 
 	f->o = *o;
 	f->tls = o->tls;
+	sasl_init(&f->sasl);
 	buf_init(&f->user, NAME_MAX_N + 16);
 	buf_addf(out, "+OK %s POP3 ready\r\n", o->hostname);
 	return f;
@@ -309,7 +277,7 @@ pop3_tls_started(void *arg)
 	struct pop3_front *f = arg;
 
 	f->tls = true;
-	f->step = STEP_COMMAND;
+	sasl_forget(&f->sasl);
 	f->have_user = false;
 	f->bad = 0;
 	buf_wipe(&f->user);
@@ -341,6 +309,7 @@ pop3_close(void *arg)
 {
 	struct pop3_front *f = arg;
 
+	sasl_forget(&f->sasl);
 	buf_wipe(&f->user);
 	free(f);
 }

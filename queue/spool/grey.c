@@ -172,6 +172,36 @@ add_row(struct grey *g, const struct row *r, int64_t now)
 	put_row(g, r);
 }
 
+/* One more of that network is about to pass: who of it has not come for longest
+ * makes room. */
+static void
+bound_passed(struct grey *g, uint32_t net)
+{
+	size_t i, past, oldest;
+
+	do {
+		for (i = past = oldest = 0; i < g->n; i++) {
+			const struct row *x = &g->row[i];
+
+			if (x->net != net || x->passed == 0)
+				continue;
+			if (past++ == 0 || x->last < g->row[oldest].last)
+				oldest = i;
+		}
+		if (past >= GREY_PASSED) {
+			g->row[oldest] = g->row[--g->n];
+			rebuild(g);
+		}
+	} while (past > GREY_PASSED);
+}
+
+static void
+let_pass(struct grey *g, uint64_t key, int64_t now)
+{
+	bound_passed(g, g->row[g->slot[slot_of(g, key)] - 1].net);
+	g->row[g->slot[slot_of(g, key)] - 1].passed = (uint32_t)now;
+}
+
 /* The first word of a triple, of IPv6 ("06...") only the /48; not 0. */
 static uint32_t
 network_of(const struct grey *g, struct sv triple)
@@ -205,12 +235,14 @@ grey_pass(struct grey *g, struct sv triple, int64_t wall, int64_t mono)
 		return false;
 	}
 	r = &g->row[g->slot[s] - 1];
+	r->net = new.net;
 	if (is_over(r, now))
 		*r = new;
 	/* Set back since then, the wall clock says nothing. */
 	else if (r->passed == 0 && (since(r->first, now) >= GREY_WAIT_S ||
 				       mono - r->mono >= GREY_WAIT_S * 1000ll))
-		r->passed = (uint32_t)now;
+		let_pass(g, new.key, now);
+	r = &g->row[g->slot[slot_of(g, new.key)] - 1];
 	r->last = (uint32_t)now;
 	return r->passed != 0;
 }

@@ -21,9 +21,10 @@
  * At most GREY_ROWS of them: above that, those that are over go first, then
  * those that have not come for longest, of those that have passed only while
  * they have more than three quarters of the table.  Of one network (IPv4 /24,
- * IPv6 /48) at most GREY_WAITING wait, then its own oldest goes.  A clock that
- * steps harms nobody: who waits, waits for GREY_WAIT_S of either clock, and one
- * that leaps years ahead makes nobody a stranger.
+ * IPv6 /48) at most GREY_WAITING wait and at most GREY_PASSED have passed, then
+ * its own oldest goes, so that none drives out the others.  A clock that steps
+ * harms nobody: who waits, waits for GREY_WAIT_S of either clock, and one that
+ * leaps years ahead makes nobody a stranger.
  */
 #ifndef QUEUE_SPOOL_GREY_H
 #define QUEUE_SPOOL_GREY_H
@@ -35,6 +36,7 @@
 #define GREY_KEEP_S   (36 * 24 * 60 * 60)
 #define GREY_ROWS     16384u
 #define GREY_WAITING  64u
+#define GREY_PASSED   512u
 
 struct grey;
 

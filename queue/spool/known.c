@@ -345,39 +345,44 @@ lower(struct sv s, struct buf *out)
 		buf_addc(out, ascii_lower(s.p[i]));
 }
 
-static void
+static bool
 add(struct known *k, struct sv account, struct sv address, int64_t now)
 {
 	struct entry e = {hash(k, address), hash(k, account),
 	    now > 0 ? (uint32_t)(now / DAY_MS) : 0};
 	char b[ENTRY];
 
-	if (!note(k, e, true) || k->fd < 0)
-		return;
+	if (!note(k, e, true))
+		return false;
+	if (k->fd < 0)
+		return true;
 	if (k->written > 2 * k->n + SLACK) {
 		write_anew(k);
-		return;
+		return true;
 	}
 	encode(&e, b);
 	k->written++;
 	k->dirty = true;
 	if (io_write_all(k->fd, b, sizeof b) != RC_OK)
 		trouble(k, "whom people here write to cannot be noted");
+	return true;
 }
 
-void
+bool
 known_add(struct known *k, struct sv account, struct sv address, int64_t now)
 {
 	char list[LIST_ADDRESS_MAX];
 	struct buf b;
+	bool news;
 
 	buf_init(&b, address.n + 1);
 	lower(address, &b);
-	add(k, account, buf_sv(&b), now);
+	news = add(k, account, buf_sv(&b), now);
 	if (list_address_of(address, list) == RC_OK &&
 	    !sv_eq(sv_str(list), buf_sv(&b)))
-		add(k, account, sv_str(list), now);
+		news = add(k, account, sv_str(list), now) || news;
 	buf_fini(&b);
+	return news;
 }
 
 bool

@@ -36,8 +36,9 @@ struct known *known_open(int dirfd);
 void known_free(struct known **k);
 
 /* The account has written to it.  For club-request@ and the like club@ is
- * noted, too (msgauth/list.h).  now: ms since 1970. */
-void known_add(
+ * noted, too (msgauth/list.h).  now: ms since 1970.  True: that was not known,
+ * or not as well. */
+bool known_add(
     struct known *k, struct sv account, struct sv address, int64_t now);
 /* Has this account, or anybody if it is empty, written to it? */
 bool known_has(const struct known *k, struct sv account, struct sv address);

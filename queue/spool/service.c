@@ -45,20 +45,38 @@ end_of_turn(struct queue_service *q)
 
 /* ---- in ---- */
 
+/* Before any answer that comes after it. */
+static void
+tell_known_news(struct queue_service *q)
+{
+	struct ipc_client *c;
+	struct msg m;
+
+	for (c = ipc_server_clients(q->clients); c != NULL; c = c->next)
+		if (((struct client *)c)->asks_known) {
+			msg_init(&m, QUEUE_KNOWN_NEWS);
+			ipc_client_tell(c, &m);
+		}
+}
+
 /* A receipt or another automatic answer has no sender, and nobody has written
  * it. */
 static void
 note_known(struct client *c, const struct queue_mail *mail)
 {
 	struct queue_service *q = c->ipc.arg;
+	bool news = false;
 	uint32_t i;
 
 	if (!c->outside || mail->owner.n == 0 || mail->sender.n == 0)
 		return;
 	for (i = 0; i < mail->nto; i++)
 		if (!mail->to[i].local && !mail->to[i].forward)
-			known_add(q->known, mail->owner, mail->to[i].address,
-			    clk_now());
+			news = known_add(q->known, mail->owner,
+				   mail->to[i].address, clk_now()) ||
+			       news;
+	if (news)
+		tell_known_news(q);
 }
 
 static void
@@ -131,6 +149,7 @@ on_known(struct client *c, struct msg *m)
 	struct queue_service *q = c->ipc.arg;
 	struct queue_known k;
 
+	c->asks_known = true;
 	if (queue_known_get(m, &k) != RC_OK)
 		queue_answer(c, m, RC_SYNTAX, "the question is garbled");
 	else if (known_has(q->known, k.account, k.address))

@@ -110,6 +110,7 @@ struct client {
 	struct ipc_client ipc;
 	bool outside;	  /* may send to other houses */
 	bool command;	  /* the owner's; else a process of the server */
+	bool asks_known;  /* and is told that there is news */
 	struct lent lent; /* files that it has */
 	struct ev_timer *look;
 };

@@ -80,6 +80,8 @@ def zones(key):
                             '@ TXT "v=spf1 ip4:{forger} -all"']),
         "made.test": domain('@ TXT "v=spf1 exists:%{l}._e.%{d} -all"', '_dmarc TXT "v=DMARC1; p=reject"',
                             "news+anna=us.test._e A 127.0.0.2"),
+        # Above the bound of a datagram: over TCP.
+        "large.test": domain('_dmarc TXT "v=DMARC1; p=reject; x=" ' + " ".join(f'"{"y" * 250}"' for _ in range(12))),
         "bank2.test": Zone([f"s1._domainkey TXT {key.record}", "@ MX 10 mail", "mail A {sender}"]),
         "twice.test": domain('@ TXT "v=spf1 -all"', '@ TXT "v=spf1 +all"'),
         "circle.test": domain('@ TXT "v=spf1 include:circle.test -all"'),
@@ -147,6 +149,7 @@ def judged(net, us, key):
         ("testing-is-one-step-less", "forger", "x@trial.test", "x@trial.test", None, 250, "Junk", {"dmarc": "fail"}),
         ("no-policy", "forger", "x@open.test", "x@open.test", None, 250, "INBOX", {"spf": "fail", "dmarc": "none"}),
         ("by-cname", "forger", "x@alias.test", "x@alias.test", None, 550, None, {}),
+        ("over-tcp", "forger", "x@open.test", "x@large.test", None, 550, None, {}),
         ("key-by-cname", "forger", "x@open.test", "x@alias.test", ("s2", "alias.test"), 250, "INBOX",
          {"dkim": "pass", "dmarc": "pass"}),
         ("subdomain", "forger", "x@a.b.bank.test", "x@a.b.bank.test", None, 550, None, {}),
@@ -304,12 +307,14 @@ def known(net, us, key):
     us.kill("queue")
     said = wait_until(lambda: from_list("known-again", "dance")[0] == 250)
     verdict(said and wait_until(lambda: find(us, "known-again", "INBOX")), "list-known-after-a-restart", us.log()[-2000:])
-    # Who cannot find out asks to come again.
+    # Who cannot find out asks to come again; what was found out a moment ago is remembered.
     us.kill("queue", signal.SIGSTOP)
     try:
-        said = from_list("known-silent", "dance")
+        again = from_list("known-recalled", "dance")
+        said = from_list("known-silent", "tango")
     finally:
         us.kill("queue", signal.SIGCONT)
+    verdict(again[0] == 250, "list-is-remembered", again)
     verdict(said[0] == 451 and b"4.3.0" in said[1], "list-cannot-be-asked-for", said)
 
 

@@ -145,6 +145,11 @@ def told(h, *words):
     return r.returncode, r.stdout
 
 
+def ids(h):
+    code, text = told(h, "home.test", "--json")
+    return code == 0 and sorted(str(r.get("id")) for r in json.loads(text)["reports"])
+
+
 def command(h):
     """What the owner is told, with the server and without."""
     code, text = told(h)
@@ -178,9 +183,11 @@ def command(h):
     verdict(r.returncode == 1 and "other.test is not one of the domains" in r.stderr, "none-of-another-domain", r)
     verdict(told(h, "--since", "nonsense")[0] == 2 and told(h, "a", "b")[0] == 2 and told(h, "--x")[0] == 2,
             "wrong-usage")
+    before = ids(h)
+    verdict(len(before) == len(reports) + 1, "one-more", (before, reports))
     h.stop()
-    code, text = told(h, "home.test", "--json")
-    verdict(code == 0 and len(json.loads(text)["reports"]) == len(reports) + 1, "without-a-server", text)
+    after = ids(h)
+    verdict(after == before, "without-a-server", (before, after))
     h.start()
 
 

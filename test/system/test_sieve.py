@@ -74,6 +74,14 @@ def test_command(h):
     r = h.command("sieve", "anna", "test", "what", input="Subject: yes\n\nhello\n")
     verdict('=> redirect "ANNA+x@home.test" (that is you' in r.stdout and '=> redirect "x@far.test"\n' in r.stdout,
             f"{name}-test-redirect", r.stdout + r.stderr)
+    h.command("sieve", "anna", "put", "what", input='require ["envelope", "subaddress"];\n'
+              'if allof (envelope "from" "", envelope :detail "to" "lists") { discard; }\n')
+    got = [h.command("sieve", "anna", "test", "what", *more, input="Subject: yes\n\nhello\n").stdout.strip().split("\n")[-1]
+           for more in (["--from", "<>", "--to", "<anna+lists@home.test>"], ["--to", "anna+lists@home.test"],
+                        ["--from", "<x@far.test>", "--to", "anna+lists@home.test"], ["--from", "<>"])]
+    verdict(got == ["=> discard"] * 2 + ["=> implicit keep"] * 2, f"{name}-test-envelope", got)
+    r = h.command("sieve", "anna", "get", "what", "--to", "anna@home.test")
+    verdict(r.returncode == 2 and "--to is for test" in r.stderr, f"{name}-to-is-for-test", r.stderr)
     h.command("sieve", "anna", "delete", "what")
     r = h.command("sieve", "anna", "delete", "main")
     verdict(r.returncode != 0 and "active" in r.stderr, f"{name}-delete-active", r.stderr)
@@ -147,6 +155,22 @@ def test_sends(h, sink):
     verdict(told, "sieve-redirect-refused-is-told", subjects(h, "INBOX"))
     got = subjects(h, "INBOX")
     verdict(got.count("away") == 2 and "on" not in got and "ben" not in got, "sieve-redirect-is-no-keep", got)
+
+
+def test_rounds(h):
+    """Anna forwards to ben, and he to her: it comes back once, whatever their rules do to its header."""
+    for kind, needs, change in (("plain", "", ""), ("deleted", ', "editheader"', 'deleteheader "X-Sieve-Redirected-From";'),
+                                ("enclosed", ', "enclose"', 'enclose "Look:";')):
+        for one, other in (("anna", "ben"), ("ben", "anna")):
+            r = put(h, f'require ["copy"{needs}];\n{change}\nredirect :copy "{other}@home.test";\n', account=one)
+            verdict(r.returncode == 0, f"sieve-rounds-put-{kind}-{one}", r.stderr)
+        before = [len(subjects(h, "INBOX", who)) for who in ("anna", "ben")]
+        h.deliver(subject=f"round {kind}", sender=f"{kind}@far.test")
+        ended = wait_until(lambda: "go round" in h.command("trace", f"{kind}@far.test").stdout)
+        after = [len(subjects(h, "INBOX", who)) for who in ("anna", "ben")]
+        verdict(ended and [a - b for a, b in zip(after, before)] == [2, 1], f"sieve-rounds-{kind}", [before, after])
+    h.command("sieve", "ben", "deactivate")
+    put(h, SENDS)
 
 
 def test_trace(h):
@@ -270,6 +294,7 @@ def main():
         test_detail(h)
         test_failure(h)
         test_sends(h, sink)
+        test_rounds(h)
         test_trace(h)
         test_killed(h, sink)
         test_killed_at_each_step(h, sink)

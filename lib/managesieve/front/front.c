@@ -3,30 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/sasl.h"
 #include "base/alloc.h"
-#include "base/base64.h"
 #include "managesieve/parse/parse.h"
 #include "sieve/sieve.h"
 
 #define FAILED_LOGINS_MAX 10
-#define SASL_MAX	  4096
 
 static const struct msv_limits limits = {
     .line = 8 * 1024, .literal = 4 * 1024, .skip = 128 * 1024, .bad = 10};
 
-enum state {
-	ST_COMMAND,
-	ST_PLAIN, /* AUTHENTICATE PLAIN waits for its response */
-	ST_LOGIN_USER,
-	ST_LOGIN_PASSWORD
-};
-
 struct msv_fe {
 	bool tls_offered, tls, trusted;
-	enum state state;
 	unsigned bad;	 /* in a row */
 	unsigned failed; /* logins */
-	struct buf user; /* of AUTHENTICATE LOGIN */
+	struct sasl sasl;
 	struct msv_frame frame;
 	struct arena arena;
 };
@@ -65,7 +56,7 @@ capabilities(const struct msv_fe *f, struct buf *out)
 	/* Who may log in without TLS still hears of mechanisms only where there
 	 * is none to be had: programs take them for a reason not to ask. */
 	buf_adds(out, login_allowed(f) && (f->tls || !f->tls_offered)
-			  ? "\"SASL\" \"PLAIN LOGIN\"\r\n"
+			  ? "\"SASL\" \"" SASL_MECHANISMS "\"\r\n"
 			  : "\"SASL\" \"\"\r\n");
 	if (f->tls_offered && !f->tls)
 		buf_adds(out, "\"STARTTLS\"\r\n");
@@ -73,87 +64,26 @@ capabilities(const struct msv_fe *f, struct buf *out)
 
 /* ---- logins ---- */
 
+/* Another step of AUTHENTICATE. */
 static void
-ask_login(struct call *c)
+go_on(struct call *c, enum sasl_next next)
 {
-	c->f->state = ST_COMMAND;
-	c->act->what = FRONT_LOGIN;
-}
-
-/* False after having answered. */
-static bool
-decode(struct call *c, struct sv text, struct buf *into)
-{
-	/* At once, so that no outgrown copy of a secret stays behind. */
-	buf_reset(into);
-	(void)buf_reserve(into, text.n);
-	if (text.n <= SASL_MAX && base64_decode(text, into) == RC_OK)
-		return true;
-	buf_wipe(into);
-	c->f->state = ST_COMMAND;
-	bad(c, "The response is not valid base64.");
-	return false;
-}
-
-/* message = [authzid] UTF8NUL authcid UTF8NUL passwd  [RFC 4616 2] */
-static void
-compose(struct call *c, struct sv user, struct sv password)
-{
-	struct buf *b = &c->act->sasl;
-
-	buf_reset(b);
-	(void)buf_reserve(b, user.n + password.n + 2);
-	buf_addc(b, '\0');
-	buf_addsv(b, user);
-	buf_addc(b, '\0');
-	buf_addsv(b, password);
-}
-
-static void
-login_password(struct call *c, struct sv text)
-{
-	struct buf password;
-
-	buf_init(&password, SASL_MAX);
-	if (decode(c, text, &password)) {
-		compose(c, buf_sv(&c->f->user), buf_sv(&password));
-		/* A NUL inside would shift the fields. */
-		if (sv_chr(buf_sv(&c->f->user), '\0') < c->f->user.n ||
-		    sv_chr(buf_sv(&password), '\0') < password.n ||
-		    !buf_ok(&c->act->sasl)) {
-			buf_wipe(&c->act->sasl);
-			c->f->state = ST_COMMAND;
-			bad(c, "The response is not a name or password.");
-		} else {
-			ask_login(c);
-		}
-	}
-	buf_wipe(&password);
-	buf_wipe(&c->f->user);
-	buf_init(&c->f->user, SASL_MAX);
-}
-
-static void
-response(struct call *c, struct sv text)
-{
-	struct msv_fe *f = c->f;
-
-	switch (f->state) {
-	case ST_PLAIN:
-		if (decode(c, text, &c->act->sasl))
-			ask_login(c);
-		break;
-	case ST_LOGIN_USER:
-		if (!decode(c, text, &f->user))
-			break;
-		f->state = ST_LOGIN_PASSWORD;
-		buf_adds(c->out, "\"UGFzc3dvcmQ6\"\r\n"); /* "Password:" */
-		break;
-	case ST_LOGIN_PASSWORD:
-		login_password(c, text);
-		break;
-	case ST_COMMAND:
-		break;
+	switch (next) {
+	case SASL_CHALLENGE:
+		buf_addf(c->out, "\"%s\"\r\n", c->f->sasl.challenge);
+		return;
+	case SASL_MESSAGE:
+		c->act->what = FRONT_LOGIN;
+		return;
+	case SASL_NO_MECHANISM:
+		reply(c, "NO", NULL, "Mechanisms are PLAIN and LOGIN.");
+		return;
+	case SASL_NO_BASE64:
+		bad(c, "The response is not valid base64.");
+		return;
+	case SASL_NO_NAME:
+		bad(c, "The response is not a name or password.");
+		return;
 	}
 }
 
@@ -162,7 +92,7 @@ static void
 cmd_authenticate(struct call *c)
 {
 	const struct msv_command *m = c->cmd;
-	bool plain;
+	enum sasl_next next;
 
 	if (!login_allowed(c->f)) {
 		reply(c, "NO", "ENCRYPT-NEEDED",
@@ -174,18 +104,9 @@ cmd_authenticate(struct call *c)
 		bad(c, "Expected a mechanism, and a response or nothing.");
 		return;
 	}
-	plain = sv_ieq(m->arg[0].text, SV("PLAIN"));
-	if (!plain && !sv_ieq(m->arg[0].text, SV("LOGIN"))) {
-		reply(c, "NO", NULL, "Mechanisms are PLAIN and LOGIN.");
-		return;
-	}
-	c->f->state = plain ? ST_PLAIN : ST_LOGIN_USER;
-	if (m->n == 2)
-		response(c, m->arg[1].text);
-	else
-		buf_adds(
-		    c->out, plain ? "\"\"\r\n"
-				  : "\"VXNlcm5hbWU6\"\r\n"); /* "Username:" */
+	next = sasl_start(&c->f->sasl, m->arg[0].text,
+	    m->n == 2 ? m->arg[1].text : (struct sv){NULL, 0}, &c->act->sasl);
+	go_on(c, next);
 }
 
 /* ---- the other commands ---- */
@@ -286,13 +207,13 @@ answer(struct call *c, struct sv text)
 	struct sv s;
 
 	if (sv_eq(text, SV("*")) || sv_eq(text, SV("\"*\""))) {
-		c->f->state = ST_COMMAND;
+		sasl_forget(&c->f->sasl);
 		bad(c, "Authentication cancelled.");
 	} else if (msv_string_read(text, &c->f->arena, &s) != RC_OK) {
-		c->f->state = ST_COMMAND;
+		sasl_forget(&c->f->sasl);
 		bad(c, "Expected a string.");
 	} else {
-		response(c, s);
+		go_on(c, sasl_respond(&c->f->sasl, s, &c->act->sasl));
 	}
 }
 
@@ -308,14 +229,14 @@ input(void *fp, struct sv in, struct buf *out, struct front_action *act)
 		enum msv_event e = msv_frame_feed(&f->frame, in, &used);
 
 		in = sv_skip(in, used);
-		if (e == MSV_COMMAND && f->state == ST_COMMAND)
-			command(&c, buf_sv(&f->frame.text));
-		else if (e == MSV_COMMAND)
+		if (e == MSV_COMMAND && sasl_waits(&f->sasl))
 			answer(&c, buf_sv(&f->frame.text));
+		else if (e == MSV_COMMAND)
+			command(&c, buf_sv(&f->frame.text));
 		else if (e == MSV_TOOLONG)
 			bad(&c, "The command is too long.");
 		if (e == MSV_TOOLONG)
-			f->state = ST_COMMAND;
+			sasl_forget(&f->sasl);
 		if (e == MSV_CLOSE || e == MSV_LOST || f->bad >= limits.bad) {
 			msv_reply_write(out, "BYE", NULL,
 			    e == MSV_CLOSE || e == MSV_LOST
@@ -342,7 +263,7 @@ fe_open(const struct front_opts *o, struct buf *out)
 	f->tls_offered = o->tls_offered;
 	f->tls = o->tls;
 	f->trusted = o->trusted;
-	buf_init(&f->user, SASL_MAX);
+	sasl_init(&f->sasl);
 	msv_frame_init(&f->frame, &limits);
 	arena_init(&f->arena);
 	capabilities(f, out);
@@ -357,12 +278,10 @@ tls_started(void *fp)
 
 	/* What was said in the clear is forgotten [RFC 5804 2.2]. */
 	f->tls = true;
-	f->state = ST_COMMAND;
 	f->bad = 0;
 	msv_frame_wipe(&f->frame);
 	arena_wipe(&f->arena);
-	buf_wipe(&f->user);
-	buf_init(&f->user, SASL_MAX);
+	sasl_forget(&f->sasl);
 }
 
 /* [RFC 5804 2.2] the capabilities come again, unasked. */
@@ -401,7 +320,7 @@ fe_close(void *fp)
 	arena_wipe(&f->arena);
 	msv_frame_wipe(&f->frame);
 	buf_fini(&f->frame.text);
-	buf_wipe(&f->user);
+	sasl_forget(&f->sasl);
 	free(f);
 }
 

@@ -24,6 +24,7 @@ struct msv_session {
 	struct pool_task task;
 	struct store *store;
 	char *account, *peer, *owner;
+	int64_t idle_ms;
 	struct stream *st;
 	uint64_t need;
 	bool greeted, over;
@@ -443,7 +444,7 @@ msv_run(struct pool_task *t)
 	}
 	stream_park(s->st);
 	if (heard || atomic_load(&t->deadline) == 0)
-		atomic_store(&t->deadline, clk_mono() + IDLE_MS);
+		atomic_store(&t->deadline, clk_mono() + s->idle_ms);
 	return POOL_WAIT;
 }
 
@@ -473,6 +474,7 @@ msv_session_new(const struct msv_session_args *a)
 	s->account = xstrdup(a->account);
 	s->peer = xstrdup(a->peer);
 	s->owner = a->owner != NULL ? xstrdup(a->owner) : NULL;
+	s->idle_ms = a->idle_ms > 0 ? a->idle_ms : IDLE_MS;
 	s->st = stream_new(a->fd, INPUT_MAX);
 	stream_set_gate(s->st, gate, s);
 	stream_set_names(s->st, s->account, s->peer);

@@ -15,6 +15,7 @@ struct msv_session_args {
 	const char *account, *peer;
 	/* An address of its owner, for "OWNER"; may be NULL. */
 	const char *owner;
+	int64_t idle_ms; /* how long it may be silent; 0: half an hour */
 };
 
 /* Its first run says OK.  To be handed to pool_add. */

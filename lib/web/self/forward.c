@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "clients/clients.h"
+#include "pagerules/idn.h"
 #include "web/self/self_priv.h"
 
 #define SECOND	   1000
@@ -240,10 +241,14 @@ void
 self_forward_set(struct self *s)
 {
 	struct entered e;
-	struct buf to;
+	struct buf to, ascii;
 
 	buf_init(&to, PAGE_FORM_MAX);
+	buf_init(&ascii, PAGE_FORM_MAX);
 	self_get(s, "to", &to);
+	/* As it can be sent to. */
+	if (idn_ascii(sv_trim(buf_sv(&to)), &ascii) == RC_OK)
+		buf_set(&to, buf_sv(&ascii));
 	e = (struct entered){.to = sv_trim(buf_sv(&to)),
 	    .on = self_has(s, "on"),
 	    .keep = self_has(s, "keep")};
@@ -255,6 +260,7 @@ self_forward_set(struct self *s)
 		s->out->status = 422;
 		show(s, &e, W_NONE);
 	}
+	buf_fini(&ascii);
 	buf_fini(&to);
 }
 

@@ -1,12 +1,15 @@
-/* An account that ends while the junk process is asked. */
+/* What an account asks the junk process and teaches it. */
 #include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "account/deliver.h"
 #include "account/junk.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_junk.h"
 #include "ipc/proto.h"
 #include "test/unit/store/fixture.h"
 #include "test/unit/unit.h"
@@ -17,11 +20,11 @@ static struct account_junk *j;
 static unsigned back;
 
 static void
-comes_back(void *arg, struct msg *m)
+comes_back(void *arg, struct incoming *in)
 {
 	(void)arg;
-	(void)m;
 	back++;
+	incoming_fini(in);
 }
 
 static int process; /* our end of its line */
@@ -64,14 +67,17 @@ deliver(void)
 	    .flags = DELIVER_ALIEN,
 	    .size = sizeof text - 1,
 	    .fd = memfd_create("m", MFD_CLOEXEC)};
+	struct incoming in;
 	struct msg m;
 	bool taken;
 
 	ck_assert_int_eq(io_write_all(d.fd, text, d.size), RC_OK);
 	msg_init(&m, DELIVER);
 	mail_delivery_put(&m, &d);
-	taken = account_junk_judge(j, &m);
-	msg_fini(&m);
+	ck_assert_int_eq(incoming_init(&in, &m), RC_OK);
+	taken = account_junk_judge(j, &in);
+	if (!taken)
+		incoming_fini(&in);
 	return taken;
 }
 
@@ -109,6 +115,102 @@ START_TEST(account_junk__without_a_line)
 }
 END_TEST
 
+/* The next message to the process, as far as the loop gets by itself. */
+static bool
+next_message(struct msg *out)
+{
+	struct pollfd p = {.fd = process, .events = POLLIN};
+
+	ev_post(loop, (ev_fn *)ev_stop, loop);
+	ev_run(loop);
+	return poll(&p, 1, 0) > 0 && line_recv_fd(process, out) == RC_OK;
+}
+
+/* How the message was taught; JUNK_TEACHINGS: it was not. */
+static enum junk_teaching
+taught(void)
+{
+	struct junk_teach lesson;
+	struct msg m, reply;
+	enum junk_teaching t;
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		if (next_message(&m))
+			break;
+	if (i == 4)
+		return JUNK_TEACHINGS;
+	ck_assert_int_eq(m.type, JUNK_TEACH);
+	ck_assert_int_eq(junk_teach_get(&m, &lesson), RC_OK);
+	t = (enum junk_teaching)lesson.teaching;
+	ck_assert_uint_gt(lesson.features.n, 0);
+	junk_teach_fini(&lesson);
+	msg_answer_make(&reply, m.id, RC_OK, "");
+	ck_assert_int_eq(line_send_fd(process, &reply), RC_OK);
+	msg_fini(&m);
+	return t;
+}
+
+#define LETTER                                                             \
+	"X-Hearthmail-Junk: no score=10 reasons=none\r\nSubject: a letter" \
+	"\r\n\r\nwith some text\r\n"
+
+/* \Deleted and EXPUNGE in one go: the message is gone when the lesson's turn
+ * comes. */
+START_TEST(account_junk__learns_of_what_is_gone_already)
+{
+	static const struct {
+		unsigned mark;
+		enum junk_teaching want;
+	} row[] = {
+	    {ACCOUNT_MARK_THROWN, JUNK_TEACH_THROWN},
+	    {ACCOUNT_MARK_JUNK, JUNK_TEACH_JUNK},
+	    {ACCOUNT_MARK_WANTED, JUNK_TEACH_WANTED},
+	    {ACCOUNT_MARK_HINT, JUNK_TEACH_HINT},
+	    {ACCOUNT_MARK_READ, JUNK_TEACH_READ},
+	};
+	struct rangeset uids = RANGESET_EMPTY;
+	size_t i;
+
+	for (i = 0; i < sizeof row / sizeof row[0]; i++) {
+		uint32_t uid = fixture_add(st, "INBOX", LETTER, STORE_DELETED);
+		struct view *v = fixture_view(st, "INBOX");
+		struct view_info info;
+		uint64_t need = 0;
+
+		view_info(v, &info, &need);
+		rangeset_add(&uids, uid, uid);
+		account_junk_marked(j, info.id, &uids, row[i].mark);
+		fixture_expunge(v);
+		view_close(&v);
+		ck_assert_uint_eq(fixture_status(st, "INBOX").messages, 0);
+		ck_assert_int_eq(taught(), row[i].want);
+		rangeset_fini(&uids);
+	}
+}
+END_TEST
+
+/* Moved into Junk, and out of it before that is learned: both are. */
+START_TEST(account_junk__learns_of_what_has_moved_on)
+{
+	struct rangeset uids = RANGESET_EMPTY;
+	struct view *inbox = fixture_view(st, "INBOX"), *junk;
+	struct view_info from;
+	uint64_t need = 0;
+	uint32_t uid = fixture_add(st, "Junk", LETTER, STORE_DELETED);
+
+	view_info(inbox, &from, &need);
+	junk = fixture_view(st, "Junk");
+	rangeset_add(&uids, uid, uid);
+	account_junk_moved(j, from.id, "Junk", &uids);
+	fixture_expunge(junk);
+	view_close(&junk);
+	view_close(&inbox);
+	ck_assert_int_eq(taught(), JUNK_TEACH_JUNK);
+	rangeset_fini(&uids);
+}
+END_TEST
+
 UNIT_TESTS(account_junk)
 {
 	TCase *tc = tcase_create("account_junk");
@@ -116,5 +218,7 @@ UNIT_TESTS(account_junk)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, account_junk__ends_with_a_question);
 	tcase_add_test(tc, account_junk__without_a_line);
+	tcase_add_test(tc, account_junk__learns_of_what_is_gone_already);
+	tcase_add_test(tc, account_junk__learns_of_what_has_moved_on);
 	return tc;
 }

@@ -73,18 +73,22 @@ static const struct {
 	int rc;
 	struct believed want;
 } lines[] = {
-    {"1000 5 0\n", 9, RC_OK, {1000, 5, 0}},
-    {"1000 5 4\n", 9, RC_OK, {1000, 5, 4}},
-    {"1000 50 40\n", 9, RC_OK, {1000, 9, 0}}, /* booted since then */
-    {"1000 5\n", 9, RC_SYNTAX, {0, 0, 0}},
-    {"1000 5 x\n", 9, RC_SYNTAX, {0, 0, 0}},
-    {"-1 5 0\n", 9, RC_SYNTAX, {0, 0, 0}},
-    {"", 9, RC_SYNTAX, {0, 0, 0}},
+    {"1000 5 0\n", 9, RC_OK, {1000, 5, 0, false}},
+    {"1000 5 4\n", 9, RC_OK, {1000, 5, 4, false}},
+    {"1000 5 4 1\n", 9, RC_OK, {1000, 5, 4, true}},
+    {"1000 50 40\n", 9, RC_OK, {1000, 9, 0, true}}, /* booted since then */
+    {"1000 50 40 1\n", 9, RC_OK, {1000, 9, 0, true}},
+    {"1000 5 4 2\n", 9, RC_SYNTAX, {0, 0, 0, false}},
+    {"1000 5 4 1 1\n", 9, RC_SYNTAX, {0, 0, 0, false}},
+    {"1000 5\n", 9, RC_SYNTAX, {0, 0, 0, false}},
+    {"1000 5 x\n", 9, RC_SYNTAX, {0, 0, 0, false}},
+    {"-1 5 0\n", 9, RC_SYNTAX, {0, 0, 0, false}},
+    {"", 9, RC_SYNTAX, {0, 0, 0, false}},
 };
 
 START_TEST(believed__line)
 {
-	struct believed c = {0, 0, 0};
+	struct believed c = {0, 0, 0, false};
 	struct buf b;
 
 	ck_assert_int_eq(
@@ -93,10 +97,31 @@ START_TEST(believed__line)
 	ck_assert_int_eq(c.time, lines[_i].want.time);
 	ck_assert_int_eq(c.mono, lines[_i].want.mono);
 	ck_assert_int_eq(c.ahead, lines[_i].want.ahead);
+	ck_assert(c.anew == lines[_i].want.anew);
 	buf_init(&b, 100);
 	believed_print(&c, &b);
-	ck_assert(_i > 1 || sv_eq(buf_sv(&b), sv_str(lines[_i].line)));
+	ck_assert(_i > 2 || sv_eq(buf_sv(&b), sv_str(lines[_i].line)));
 	buf_fini(&b);
+}
+END_TEST
+
+/* Started anew after days in which nobody looked: it is ahead, but it need not
+ * have leapt, until it is believed again or leaps later. */
+START_TEST(believed__started_anew)
+{
+	struct believed c;
+
+	ck_assert_int_eq(believed_parse(SV("1000 50 0\n"), 9, &c), RC_OK);
+	ck_assert_int_eq(believed_look(&c, 1000 + 5 * DAY, 10), 1001);
+	ck_assert(c.ahead != 0 && c.anew);
+	ck_assert_int_eq(
+	    believed_look(&c, 1000 + 5 * DAY, 10 + SETTLE), 1000 + 5 * DAY);
+	ck_assert(c.ahead == 0 && !c.anew);
+	ck_assert_int_eq(believed_look(&c, YEAR, 11 + SETTLE), 1001 + 5 * DAY);
+	ck_assert(c.ahead != 0 && !c.anew);
+	ck_assert_int_eq(believed_parse(SV("1000 50 0\n"), 9, &c), RC_OK);
+	ck_assert_int_eq(believed_look(&c, 1000 + DAY, 10), 1000 + DAY);
+	ck_assert(!c.anew);
 }
 END_TEST
 
@@ -108,5 +133,6 @@ UNIT_TESTS(believed)
 	    tc, believed__row, 0, (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(
 	    tc, believed__line, 0, (int)(sizeof lines / sizeof lines[0]));
+	tcase_add_test(tc, believed__started_anew);
 	return tc;
 }

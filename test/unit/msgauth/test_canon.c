@@ -168,6 +168,8 @@ static const struct {
     {"colons", "SUBJECT:a:b : c\r\n", "subject:a:b : c"},
     {"8-bit", "Subject: \xff  \xfe\r\n", "subject:\xff \xfe"},
     {"no line end", "X: y ", "x:y"},
+    {"CR alone", "X: a \rb\r c\r\n", "x:a \rb\r c"},
+    {"CR before a fold", "X: a\r\r\n b\r\n", "x:a\r b"},
 };
 
 START_TEST(dkim_field_relaxed__row)

@@ -125,6 +125,37 @@ START_TEST(dkim_keys__are_bounded)
 }
 END_TEST
 
+/* What checks is one thread's at a time, and only so many wait. */
+START_TEST(dkim_keys__lend_what_checks)
+{
+	struct dkim_keys *keys = dkim_keys_new();
+	EVP_PKEY *k = signer_rsa(1024);
+	EVP_PKEY_CTX *c[3], *got;
+	size_t i;
+
+	dkim_keys_put(keys, SV("key"), k);
+	ck_assert_ptr_null(dkim_keys_take_check(keys, SV("key")));
+	for (i = 0; i < 3; i++) {
+		c[i] = EVP_PKEY_CTX_new(k, NULL);
+		dkim_keys_give_check(keys, SV("key"), c[i]);
+	}
+	dkim_keys_give_check(keys, SV("other"), EVP_PKEY_CTX_new(k, NULL));
+	dkim_keys_give_check(NULL, SV("key"), EVP_PKEY_CTX_new(k, NULL));
+	ck_assert_ptr_null(dkim_keys_take_check(keys, SV("other")));
+	ck_assert_ptr_null(dkim_keys_take_check(NULL, SV("key")));
+	got = dkim_keys_take_check(keys, SV("key"));
+	ck_assert_ptr_eq(got, c[0]);
+	ck_assert_ptr_eq(EVP_PKEY_CTX_get0_pkey(got), k);
+	EVP_PKEY_CTX_free(got);
+	got = dkim_keys_take_check(keys, SV("key"));
+	ck_assert_ptr_eq(got, c[1]);
+	ck_assert_ptr_null(dkim_keys_take_check(keys, SV("key")));
+	dkim_keys_give_check(keys, SV("key"), got);
+	/* Of keys that were pushed out nothing is left. */
+	dkim_keys_free(&keys);
+}
+END_TEST
+
 static struct {
 	struct dkim_keys *keys;
 	struct buf record[3], signature[3];
@@ -178,6 +209,7 @@ UNIT_TESTS(dkim_keys)
 {
 	TCase *tc = tcase_create("dkim_keys");
 
+	tcase_add_test(tc, dkim_keys__lend_what_checks);
 	tcase_add_test(tc, dkim_keys__answer_alike);
 	tcase_add_test(tc, dkim_keys__are_bounded);
 	tcase_add_test(tc, dkim_keys__serve_many_threads);

@@ -44,6 +44,25 @@ static const struct {
     {"From: a@bank.test\xff\r\n", DMARC_AUTHOR_UNCLEAR, ""},
     {"From: MAILER-DAEMON\r\n", DMARC_AUTHOR_SYNTAX, ""},
     {"From : a@home.test\r\n", DMARC_AUTHOR_ONE, "home.test"},
+    /* Blanks within a domain are none of it. */
+    {"From: A <a@bank .test>\r\n", DMARC_AUTHOR_ONE, "bank.test"},
+    {"From: A <a@bank (x).test\r\n", DMARC_AUTHOR_ONE, "bank.test"},
+    {"From: a@bank .test>\r\n", DMARC_AUTHOR_ONE, "bank.test"},
+    {"From: A a@bank\r\n .test\r\n", DMARC_AUTHOR_ONE, "bank.test"},
+    {"From: A a@b\xc3\xbc"
+     "cher.test>\r\n",
+	DMARC_AUTHOR_ONE, "xn--bcher-kva.test"},
+    {"From: A a@bank.test\xff>\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    /* Some programs leave such a character out. */
+    {"From: a@bank\x7f.test\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    {"From: A <a@bank\x01.test>\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    {"From: A <a@bank.te\rst>\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    {"From: A <a@bank\xe3\x80\x80.test>\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    {"From: Doe, John <j@bank.test>\r\n", DMARC_AUTHOR_ONE, "bank.test"},
+    {"From: Team: a@bank.test\r\n", DMARC_AUTHOR_ONE, "bank.test"},
+    {"From: <b@evil.test> a@bank.test\r\n", DMARC_AUTHOR_DOMAINS, ""},
+    {"From: <@relay.test,@two.test:a@bank.test>\r\n", DMARC_AUTHOR_ONE,
+	"bank.test"},
 };
 
 START_TEST(dmarc_author__row)

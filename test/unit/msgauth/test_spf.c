@@ -154,15 +154,26 @@ run_test(struct zone *z, struct sv line, struct buf *b)
 	return 0;
 }
 
+static const struct {
+	const char *file;
+	unsigned tests;
+} vectors[] = {
+    {"rfc4408.txt", 191},
+    {"rfc7208.txt", 203},
+};
+
 START_TEST(spf_check__vectors)
 {
 	char line[4096];
 	struct zone *z = zone_new();
 	unsigned failed = 0, n = 0;
-	FILE *f = fopen(AUTH_DATA "/spf/rfc4408.txt", "r");
+	FILE *f;
 	struct buf b;
 
-	ck_assert_ptr_nonnull(f);
+	(void)snprintf(
+	    line, sizeof line, "%s/spf/%s", AUTH_DATA, vectors[_i].file);
+	f = fopen(line, "r");
+	ck_assert_msg(f != NULL, "%s", line);
 	while (fgets(line, sizeof line, f) != NULL) {
 		struct sv rest = sv_str(line), word;
 
@@ -183,7 +194,7 @@ START_TEST(spf_check__vectors)
 		buf_fini(&b);
 	}
 	ck_assert_int_eq(fclose(f), 0);
-	ck_assert_uint_eq(n, 191);
+	ck_assert_uint_eq(n, vectors[_i].tests);
 	ck_assert_uint_eq(failed, 0);
 	zone_free(&z);
 }
@@ -514,7 +525,8 @@ UNIT_TESTS(spf)
 {
 	TCase *tc = tcase_create("spf");
 
-	tcase_add_test(tc, spf_check__vectors);
+	tcase_add_loop_test(
+	    tc, spf_check__vectors, 0, sizeof vectors / sizeof vectors[0]);
 	tcase_add_loop_test(
 	    tc, spf_check__row, 0, (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(tc, spf_macro__examples_of_the_rfc, 0,

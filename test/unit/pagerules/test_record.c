@@ -157,6 +157,15 @@ START_TEST(pagerules__what_can_be_blocked)
 	    {"<a@b.example>", RC_SYNTAX},
 	    {"a@b.example, c@d.example", RC_SYNTAX},
 	    {"a\n@b.example", RC_SYNTAX},
+	    {"x@B\xc3\x9c"
+	     "cher.example",
+		RC_OK},
+	    {"x@xn--bcher-kva.example", RC_EXISTS},
+	    {"@b\xc3\xbc"
+	     "cher.example",
+		RC_OK},
+	    {"xn--bcher-kva.example", RC_EXISTS},
+	    {"x@b\xc3.example", RC_SYNTAX},
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++)

@@ -166,6 +166,12 @@ static const struct {
     {"AUTH LOGIN, bad password", 't', "AUTH LOGIN\r\nYW5uYQ==\r\n!\r\nNOOP\r\n",
 	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR not valid base64\r\n-ERR log "
 	"in first\r\n"},
+    {"AUTH LOGIN, a NUL in the name", 't',
+	"AUTH LOGIN AGI=\r\nc2VjcmV0\r\nNOOP\r\n",
+	"+ UGFzc3dvcmQ6\r\n-ERR not a name or password\r\n-ERR log in "
+	"first\r\n"},
+    {"AUTH LOGIN, the name at once", 't', "AUTH LOGIN YW5uYQ==\r\nc2VjcmV0\r\n",
+	"+ UGFzc3dvcmQ6\r\n[|anna|secret]\n"},
     {"AUTH LOGIN cancelled", 't', "AUTH LOGIN\r\nYW5uYQ==\r\n*\r\n",
 	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR cancelled\r\n"},
     {"AUTH LOGIN forgets USER", 't',

@@ -256,6 +256,18 @@ static const struct dump_row rows[] = {
 	RC_OK,
 	"a <> id= example.org 0-0 p=none sp=\ntrouble: they say: two "
 	"records\n"},
+    {"an address in angles, and what is less than something",
+	"<feedback><report_metadata><org_name>A < B <a@b.test></org_name>"
+	"<email><dmarc@a.test></email><report_id>77</report_id><date_range>"
+	"<begin>1404086400</begin><end>1404172799</end></date_range>"
+	"</report_metadata>" POLICY ONE "</feedback >",
+	RC_OK,
+	"A < B <a@b.test> <<dmarc@a.test>> id=77 example.org "
+	"1404086400-1404172799 p=none sp=\n" ONE_DUMP},
+    {"references to characters, and what only looks so",
+	"<feedback>" META("A&#38;B &#x26; &#0; &#x; AT&#T &#55296; &nbsp;")
+	    POLICY ONE "</feedback>",
+	RC_OK, HEAD_DUMP("A&B & &#0; &#x; AT&#T &#55296; &nbsp;") ONE_DUMP},
     {"it breaks off",
 	"<feedback>" META("a.test") POLICY ONE "<record><row><count>7<", RC_OK,
 	HEAD_DUMP("a.test") ONE_DUMP

@@ -80,19 +80,41 @@ static const struct {
 	bool testing;
 	enum report_done done;
 	const char *given, *want;
+	enum report_done told;
 } reasons[] = {
-    {AUTH_FAIL, DMARC_P_REJECT, false, REPORT_DONE_REFUSED, "", ""},
-    {AUTH_FAIL, DMARC_P_QUARANTINE, false, REPORT_DONE_JUNK, "", ""},
-    {AUTH_FAIL, DMARC_P_NONE, false, REPORT_DONE_NOTHING, "", ""},
-    {AUTH_PASS, DMARC_P_REJECT, false, REPORT_DONE_NOTHING, "", ""},
-    {AUTH_FAIL, DMARC_P_REJECT, false, REPORT_DONE_JUNK, "", "local_policy"},
+    {AUTH_FAIL, DMARC_P_REJECT, false, REPORT_DONE_REFUSED, "", "",
+	REPORT_DONE_REFUSED},
+    {AUTH_FAIL, DMARC_P_QUARANTINE, false, REPORT_DONE_JUNK, "", "",
+	REPORT_DONE_JUNK},
+    {AUTH_FAIL, DMARC_P_NONE, false, REPORT_DONE_NOTHING, "", "",
+	REPORT_DONE_NOTHING},
+    {AUTH_PASS, DMARC_P_REJECT, false, REPORT_DONE_NOTHING, "", "",
+	REPORT_DONE_NOTHING},
+    {AUTH_FAIL, DMARC_P_REJECT, false, REPORT_DONE_JUNK, "", "local_policy",
+	REPORT_DONE_JUNK},
     {AUTH_FAIL, DMARC_P_REJECT, false, REPORT_DONE_NOTHING, "trusted_forwarder",
-	"trusted_forwarder"},
+	"trusted_forwarder", REPORT_DONE_NOTHING},
     {AUTH_FAIL, DMARC_P_REJECT, false, REPORT_DONE_NOTHING, "mailing_list",
-	"mailing_list"},
-    {AUTH_FAIL, DMARC_P_REJECT, true, REPORT_DONE_JUNK, "", "policy_test_mode"},
+	"mailing_list", REPORT_DONE_NOTHING},
+    {AUTH_FAIL, DMARC_P_REJECT, true, REPORT_DONE_JUNK, "", "policy_test_mode",
+	REPORT_DONE_JUNK},
+    {AUTH_TEMPERROR, DMARC_P_REJECT, false, REPORT_DONE_NOTHING, "",
+	"local_policy", REPORT_DONE_NOTHING},
+    /* Done for other reasons, of which a block list is one. */
+    {AUTH_PASS, DMARC_P_REJECT, false, REPORT_DONE_JUNK, "", "",
+	REPORT_DONE_NOTHING},
+    {AUTH_PASS, DMARC_P_QUARANTINE, false, REPORT_DONE_REFUSED, "", "",
+	REPORT_DONE_NOTHING},
+    {AUTH_FAIL, DMARC_P_NONE, false, REPORT_DONE_JUNK, "", "",
+	REPORT_DONE_NOTHING},
+    {AUTH_FAIL, DMARC_P_NONE, false, REPORT_DONE_REFUSED, "", "",
+	REPORT_DONE_NOTHING},
+    {AUTH_FAIL, DMARC_P_QUARANTINE, false, REPORT_DONE_REFUSED, "", "",
+	REPORT_DONE_JUNK},
+    {AUTH_FAIL, DMARC_P_REJECT, true, REPORT_DONE_REFUSED, "",
+	"policy_test_mode", REPORT_DONE_JUNK},
     {AUTH_TEMPERROR, DMARC_P_REJECT, false, REPORT_DONE_JUNK, "",
-	"local_policy"},
+	"local_policy", REPORT_DONE_NOTHING},
 };
 
 /* If it is not what the policy asks for, there is a reason [RFC 9990 3.1.1]. */
@@ -108,6 +130,7 @@ START_TEST(smtp_feedback__reasons)
 	}
 	ck_assert(fill(&r, reasons[_i].done, reasons[_i].given, &f));
 	ck_assert(sv_eq(f.seen.row.reason, sv_str(reasons[_i].want)));
+	ck_assert_int_eq(f.seen.row.done, reasons[_i].told);
 	ck_assert(f.seen.accepted == (reasons[_i].done != REPORT_DONE_REFUSED));
 }
 END_TEST

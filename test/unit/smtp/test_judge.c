@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "mail/field.h"
 #include "smtp/defer.h"
+#include "smtp/feedback.h"
 #include "publish/publish.h"
 #include "smtp/report.h"
 #include "test/unit/smtp/fixture.h"
@@ -28,6 +29,8 @@ static const struct {
     {"_dmarc.reject.test", "v=DMARC1; p=reject"},
     {"quarantine.test", "v=spf1 -all"},
     {"_dmarc.quarantine.test", "v=DMARC1; p=quarantine"},
+    {"told.test", "v=spf1 -all"},
+    {"_dmarc.told.test", "v=DMARC1; p=quarantine; rua=mailto:x@told.test"},
     {"good.test", "v=spf1 ip4:192.0.2.7 -all"},
     {"_dmarc.good.test", "v=DMARC1; p=reject"},
     {"broken.test", "v=spf1 ip4:nonsense -all"},
@@ -283,6 +286,68 @@ START_TEST(smtp_judge__does_what_each_row_says)
 		all.n) == (rows[_i].noted != NULL));
 	buf_fini(&want);
 	buf_fini(&codes);
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
+/* What is told to a domain that asks is what was done for its policy, not that
+ * nobody could look for viruses. */
+static const struct {
+	enum clamd_says says;
+	enum smtp_inbound policy;
+	enum report_done want;
+	const char *reason;
+	bool junk;
+} told_rows[] = {
+    {CLAMD_CLEAN, SMTP_INBOUND_REJECT, REPORT_DONE_JUNK, "", true},
+    {CLAMD_NEVER, SMTP_INBOUND_REJECT, REPORT_DONE_JUNK, "", true},
+    {CLAMD_CLEAN, SMTP_INBOUND_NOTE, REPORT_DONE_NOTHING, "local_policy",
+	false},
+    {CLAMD_NEVER, SMTP_INBOUND_NOTE, REPORT_DONE_NOTHING, "local_policy", true},
+};
+
+static int
+says_so(void *ctx, const struct smtp_scanned *m, struct clamd_answer *out)
+{
+	(void)ctx;
+	(void)m;
+	*out = (struct clamd_answer){.says = CLAMD_NEVER, .name = "x"};
+	return RC_OK;
+}
+
+static unsigned fed_back;
+
+static void
+is_told(void *ctx, const struct smtp_feedback *f)
+{
+	size_t i = 0;
+
+	(void)ctx;
+	fed_back++;
+	while (told_rows[i].policy != k.o.limits.inbound)
+		i++;
+	ck_assert_int_eq(f->seen.row.done, told_rows[i].want);
+	ck_assert(sv_eq(f->seen.row.reason, sv_str(told_rows[i].reason)));
+}
+
+START_TEST(smtp_judge__feedback_is_of_the_policy)
+{
+	struct buf in, out;
+
+	ops.feedback = is_told;
+	ops.scan = told_rows[_i].says == CLAMD_NEVER ? says_so : NULL;
+	k.o.limits.inbound = told_rows[_i].policy;
+	k.not_loopback = true;
+	fed_back = 0;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in, BEGIN "From: x@told.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    "told.test");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_uint_eq(k.ngot, 1);
+	ck_assert(k.got[0].junk == told_rows[_i].junk);
+	ck_assert_uint_eq(fed_back, 1);
 	buf_fini(&out);
 	buf_fini(&in);
 }
@@ -925,6 +990,7 @@ UNIT_TESTS(judge)
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(tc, smtp_judge__explains_as_spf_does, 0, 2);
+	tcase_add_loop_test(tc, smtp_judge__feedback_is_of_the_policy, 0, 4);
 	tcase_add_loop_test(tc, smtp_judge__by_the_recipients_domains, 0,
 	    (int)(sizeof wishes / sizeof wishes[0]));
 	tcase_add_loop_test(tc, smtp_judge__of_chunks, 0, sizeof CHUNKED - 1);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "base/network.h"
 #include "smtp/listed.h"
 #include "test/unit/unit.h"
@@ -236,6 +237,30 @@ START_TEST(smtp_listed__has_a_budget)
 }
 END_TEST
 
+/* A day ends at midnight, whenever the machine was started. */
+START_TEST(smtp_listed__a_day_ends_at_midnight)
+{
+	const int64_t day = 24 * 3600 * 1000;
+	const int64_t left = day - clk_now() % day;
+	struct buf b;
+	unsigned i;
+
+	/* Not just before midnight: a day's last hour, as it seems. */
+	clk_set_offset(left - 3600 * 1000);
+	for (i = 0; i < SMTP_LISTED_A_DAY; i++)
+		ck_assert(smtp_listed_count("good.test", false));
+	ck_assert(!smtp_listed_count("good.test", false));
+	clk_set_offset(left + 1000);
+	buf_init(&b, 4096);
+	smtp_listed_status(&b);
+	ck_assert_str_eq(
+	    b.p, "good.test: is being tested; today asked 0, listed 0\n");
+	ck_assert(smtp_listed_count("good.test", false));
+	clk_set_offset(0);
+	buf_fini(&b);
+}
+END_TEST
+
 UNIT_TESTS(listed)
 {
 	TCase *tc = tcase_create("smtp_listed");
@@ -243,6 +268,7 @@ UNIT_TESTS(listed)
 	tcase_add_checked_fixture(tc, start, NULL);
 	tcase_add_test(tc, smtp_listed__status);
 	tcase_add_test(tc, smtp_listed__has_a_budget);
+	tcase_add_test(tc, smtp_listed__a_day_ends_at_midnight);
 	tcase_add_loop_test(tc, smtp_listed__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(tc, smtp_listed__remembers_which_can_be_believed);

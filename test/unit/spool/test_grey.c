@@ -177,6 +177,33 @@ START_TEST(grey__one_network_drives_nobody_out)
 }
 END_TEST
 
+/* One network that comes again patiently, with all of its addresses: it loses
+ * its own, and those of others that have passed stay. */
+START_TEST(grey__one_network_passes_so_often)
+{
+	static const char *const all[][2] = {
+	    {"0620010db80001", "0000000000000000 x@y z"},
+	    {"04c6336400000000000000000000000000 ", "@y z"}};
+	const char *const *f = all[_i];
+	char name[80];
+	unsigned i;
+
+	ck_assert(!pass("0420010db8 x@y z", 0));
+	ck_assert(pass("0420010db8 x@y z", GREY_WAIT_S * S));
+	for (i = 0; i < GREY_ROWS; i++) {
+		(void)snprintf(name, sizeof name, "%s%04x%s", f[0], i, f[1]);
+		ck_assert(!pass(name, DAY + i * S));
+		ck_assert(pass(name, DAY + i * S + GREY_WAIT_S * S));
+	}
+	ck_assert_uint_eq(grey_count(g), 1 + GREY_PASSED);
+	again();
+	ck_assert(pass("0420010db8 x@y z", 2 * DAY));
+	ck_assert(pass(name, 2 * DAY));
+	(void)snprintf(name, sizeof name, "%s%04x%s", f[0], 0, f[1]);
+	ck_assert(!pass(name, 2 * DAY));
+}
+END_TEST
+
 /* Full of those that have passed: who waits is not driven out at once, and
  * those of them who came last stay. */
 START_TEST(grey__who_waits_has_room)
@@ -288,6 +315,7 @@ UNIT_TESTS(grey)
 	tcase_add_test(tc, grey__clocks_that_step);
 	tcase_add_test(tc, grey__is_bounded);
 	tcase_add_loop_test(tc, grey__one_network_drives_nobody_out, 0, 2);
+	tcase_add_loop_test(tc, grey__one_network_passes_so_often, 0, 2);
 	tcase_add_test(tc, grey__who_waits_has_room);
 	tcase_add_test(tc, grey__what_is_over_goes_first);
 	tcase_add_test(tc, grey__reads_the_version_before);

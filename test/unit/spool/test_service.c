@@ -287,6 +287,54 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 }
 END_TEST
 
+static int
+ask_known(int line, const char *address)
+{
+	const struct queue_known known = {SV(""), sv_str(address)};
+	struct msg m;
+	int r;
+
+	msg_init(&m, QUEUE_KNOWN);
+	m.id = 1;
+	queue_known_put(&m, &known);
+	ck_assert_int_eq(line_send_fd(line, &m), RC_OK);
+	await(line);
+	ck_assert_int_eq(line_recv_fd(line, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MSG_REPLY);
+	r = answered(&m);
+	msg_fini(&m);
+	return r;
+}
+
+/* What a process remembers of the answers is never older than that. */
+START_TEST(queue_known__who_has_asked_is_told_of_news)
+{
+	int asks[2], other[2];
+
+	ck_assert_int_eq(line_pair(asks), RC_OK);
+	ck_assert_int_eq(line_pair(other), RC_OK);
+	queue_service_add_client(q, asks[0], false);
+	queue_service_add_client(q, other[0], false);
+	ck_assert_int_eq(ask_known(asks[1], "ben@out.test"), RC_NOTFOUND);
+	put_as("anna@us.test", "ben@out.test");
+	/* It is there before the sender has an answer. */
+	ck_assert(!is_silent(asks[1]));
+	(void)expect(asks[1], QUEUE_KNOWN_NEWS);
+	ck_assert_int_eq(ask_known(asks[1], "ben@out.test"), RC_OK);
+	put_as("anna@us.test", "ben@out.test");
+	ck_assert(is_silent(asks[1]));
+	/* A receipt makes nobody known. */
+	put_as("", "cleo@out.test");
+	ck_assert(is_silent(asks[1]));
+	put_as("anna@us.test", "club-request@out.test");
+	(void)expect(asks[1], QUEUE_KNOWN_NEWS);
+	ck_assert(is_silent(other[1]));
+	close(asks[1]);
+	close(other[1]);
+	turn(5);
+}
+END_TEST
+
 static struct client *
 newest_client(void)
 {
@@ -362,6 +410,7 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue_remove__also_while_mx_is_full_or_away);
 	tcase_add_loop_test(
 	    t, queue_put__port_25_sends_nothing_to_the_outside, 0, 5);
+	tcase_add_test(t, queue_known__who_has_asked_is_told_of_news);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_outcome);
