@@ -66,6 +66,7 @@
 	X(EVP_MD_fetch)                    \
 	X(EVP_MD_free)                     \
 	X(EVP_PKEY_CTX_free)               \
+	X(EVP_PKEY_CTX_get0_pkey)          \
 	X(EVP_PKEY_CTX_new)                \
 	X(EVP_PKEY_CTX_set_rsa_padding)    \
 	X(EVP_PKEY_CTX_set_signature_md)   \
@@ -297,9 +298,10 @@
 	X(XML_SetUserData)                \
 	X(XML_StopParser)
 
-#define CALLS_OF_IDN2(X) \
-	X(idn2_free)     \
-	X(idn2_lookup_u8)
+#define CALLS_OF_IDN2(X)  \
+	X(idn2_free)      \
+	X(idn2_lookup_u8) \
+	X(idn2_to_unicode_8z8z)
 
 #define CALLS_OF_QRENCODE(X) \
 	X(QRcode_encodeData) \

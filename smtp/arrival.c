@@ -238,9 +238,8 @@ find_known(struct smtp_session *s, const struct verdict *v)
 	if (!v->verified && o->ops->is_own != NULL &&
 	    o->ops->is_own(o->ctx, sv_str(v->domain)))
 		return;
-	/* Mostly there is one, or none of them has. */
-	if (t->naccount > 1 &&
-	    (smtp_judge_knows(t->judge, "", &yes) != RC_OK || !yes))
+	/* Mostly none has, and that is remembered for all of them. */
+	if (smtp_judge_knows(t->judge, "", &yes) != RC_OK || !yes)
 		return;
 	for (i = 0; i < t->naccount; i++) {
 		if (smtp_judge_knows(t->judge, t->account[i].name, &yes) !=

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define KNOWS_MS   (60 * 1000)
-#define KNOWS_ROWS 512
+#define KNOWS_ROWS 1024
 #define KNOWS_WAYS 4
 
 struct knows_row {

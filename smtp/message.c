@@ -411,6 +411,7 @@ scan(struct smtp_session *s, struct smtp_arrival *arrived)
 		smtp_arrival_junk(s, arrived);
 	}
 	if (a.says == CLAMD_FAILED) {
+		smtp_arrival_deferred(s);
 		smtp_reply(s, 451, "4.7.1",
 		    "the message cannot be looked at for viruses now; try "
 		    "again later");

@@ -110,7 +110,8 @@ const struct role_info role_info[ROLE_COUNT] = {
     [ROLE_ACCOUNT] = {.name = "account",
 	.user = "hearthmail",
 	.folder = "accounts/%s",
-	.libraries = LATE_JANSSON | LATE_QRENCODE | LATE_ZLIB | LATE_MATH,
+	.libraries =
+	    LATE_IDN2 | LATE_JANSSON | LATE_QRENCODE | LATE_ZLIB | LATE_MATH,
 	.oom_score = 100},
 };
 

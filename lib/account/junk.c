@@ -208,8 +208,10 @@ account_junk_judge(struct account_junk *j, struct incoming *in)
 	g = xcalloc(1, sizeof *g);
 	g->j = j;
 	g->known = junk_is_known(in->d.verdict);
-	/* What was read is not read again, unless too many wait. */
-	if (j->kept_bytes + in->read.cap > KEPT_BYTES)
+	/* What was read is not read again, unless it is a part or too many
+	 * wait. */
+	if (in->d.size > JUNK_MESSAGE_MAX ||
+	    j->kept_bytes + in->read.cap > KEPT_BYTES)
 		buf_release(&in->read);
 	g->kept = in->read.cap;
 	j->kept_bytes += g->kept;

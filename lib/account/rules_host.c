@@ -174,6 +174,32 @@ host_special_use(void *arg, struct sv use, struct buf *name_out)
 								: RC_NOTFOUND;
 }
 
+/* As IMAP shows it: the journal's epoch, and a number. */
+static int
+host_mailbox_id(void *arg, struct sv id, struct buf *name_out)
+{
+	struct rules_run *run = arg;
+	struct store_mailbox_list all;
+	uint64_t need = 0;
+	int rc = RC_NOTFOUND;
+
+	store_mailbox_list(run->r->store, &all, &need);
+	for (size_t i = 0; i < all.n && rc != RC_OK; i++) {
+		const struct store_mailbox *m = &all.m[i];
+		char text[64];
+
+		(void)snprintf(text, sizeof text, "M%016llx-%u",
+		    (unsigned long long)store_epoch(run->r->store), m->id);
+		if (!m->exists || !m->selectable || m->in_restore ||
+		    !sv_eq(id, sv_str(text)))
+			continue;
+		buf_adds(name_out, m->name);
+		rc = RC_OK;
+	}
+	store_mailbox_list_fini(&all);
+	return rc;
+}
+
 static bool
 host_is_mine(void *arg, struct sv address)
 {
@@ -357,6 +383,7 @@ const struct sieve_host rules_host = {
     .zone = host_zone,
     .mailbox = host_mailbox,
     .special_use = host_special_use,
+    .mailbox_id = host_mailbox_id,
     .metadata = host_metadata,
     .is_mine = host_is_mine,
     .seen = host_seen,

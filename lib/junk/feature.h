@@ -91,7 +91,8 @@ struct junk_source {
 struct junk_features {
 	uint32_t v[JUNK_FEATURES_MAX];
 	size_t n;
-	uint32_t set[JUNK_SET_SLOTS]; /* room to find what is there already */
+	/* Room to find what is there already: 1 + its place; 0: nothing. */
+	uint16_t set[JUNK_SET_SLOTS];
 };
 
 static inline enum junk_kind

@@ -75,19 +75,19 @@ junk_put_hash(
     struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name)
 {
 	struct junk_features *out = k->out;
-	uint32_t f, i;
+	uint32_t f, i, at;
 
 	if (junk_is_full(k, kind))
 		return;
 	f = junk_feature_made(kind, hash);
-	for (i = f % JUNK_SET_SLOTS; out->set[i] != 0;
+	for (i = f % JUNK_SET_SLOTS; (at = out->set[i]) != 0;
 	     i = (i + 1) % JUNK_SET_SLOTS)
-		if (out->set[i] == f)
+		if (out->v[at - 1] == f)
 			return;
 	if (out->n == JUNK_FEATURES_MAX)
 		return;
-	out->set[i] = f;
 	out->v[out->n++] = f;
+	out->set[i] = (uint16_t)out->n;
 	k->count[kind]++;
 	if (k->fn != NULL)
 		junk_tell_name(k, f, name);

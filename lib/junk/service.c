@@ -185,11 +185,11 @@ take_lesson(struct junk_service *s, struct sv bytes)
 	for (i = 0; i < f->n; i++) {
 		uint32_t at = f->v[i] * 0x9e3779b1U % JUNK_SET_SLOTS;
 
-		while (f->set[at] != 0 && f->set[at] != f->v[i])
+		while (f->set[at] != 0 && f->v[f->set[at] - 1] != f->v[i])
 			at = (at + 1) % JUNK_SET_SLOTS;
 		if (f->v[i] == 0 || f->set[at] != 0)
 			return false;
-		f->set[at] = f->v[i];
+		f->set[at] = (uint16_t)(i + 1);
 	}
 	return true;
 }

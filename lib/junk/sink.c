@@ -3,6 +3,8 @@
 
 #define NAME_MAX_BYTES 128
 
+_Static_assert(JUNK_FEATURES_MAX < UINT16_MAX, "a place in the set");
+
 const uint16_t junk_most[JUNK_KINDS] = {
     [JUNK_WORD] = 600,
     [JUNK_PAIR] = 800,

@@ -1,11 +1,12 @@
 /* Words, pairs of words and runs of four bytes of plain text. */
+#include <endian.h>
+
 #include "base/ascii.h"
 #include "base/utf8.h"
 #include "junk/feature_priv.h"
 
 #define WORD_MAX      40
 #define LONG_START    6 /* of a longer one */
-#define PAIR_REACH    3 /* a word is paired with the two behind it */
 #define GRAMS_AT_ONCE 256
 #define LINKS_MAX     100
 #define GRAM_OF	      4 /* one of so many is taken */
@@ -115,27 +116,26 @@ junk_text_words(
 void
 junk_text_said(struct sink *k, struct sv text)
 {
-	uint32_t hash[PAIR_REACH] = {0}, h;
-	const char *start[PAIR_REACH] = {0};
+	/* The two words before, the nearer one first. */
+	uint32_t h, hash1 = 0, hash2 = 0;
+	const char *start1 = NULL, *start2 = NULL;
 	struct sv w;
-	unsigned n = 0, d;
 
-	for (; next_word(&text, JUNK_HASH_0, &w, &h); n++) {
-		unsigned at = n % PAIR_REACH;
+	while (next_word(&text, JUNK_HASH_0, &w, &h)) {
+		const char *end = w.p + w.n;
 
 		junk_put_hash(k, JUNK_WORD, h, w);
-		hash[at] = h;
-		start[at] = w.p;
-		if (junk_is_full(k, JUNK_PAIR))
-			continue;
-		for (d = 1; d < PAIR_REACH && d <= n; d++) {
-			unsigned b = (n - d) % PAIR_REACH;
-
-			/* Its name is the whole stretch of text. */
-			junk_put_hash(k, JUNK_PAIR,
-			    junk_pair_hash(hash[b], h, d),
-			    sv_of(start[b], (size_t)(w.p + w.n - start[b])));
-		}
+		/* A pair's name is the whole stretch of text. */
+		if (start1 != NULL)
+			junk_put_hash(k, JUNK_PAIR, junk_pair_hash(hash1, h, 1),
+			    sv_of(start1, (size_t)(end - start1)));
+		if (start2 != NULL)
+			junk_put_hash(k, JUNK_PAIR, junk_pair_hash(hash2, h, 2),
+			    sv_of(start2, (size_t)(end - start2)));
+		hash2 = hash1;
+		start2 = start1;
+		hash1 = h;
+		start1 = w.p;
 	}
 }
 
@@ -207,13 +207,38 @@ static const char shown_as[0x80] = {
 };
 /* clang-format on */
 
+/* Of eight bytes at once. */
+#define ALL_8(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/*
+ * Are the next eight bytes as they should be: ASCII without controls, and no
+ * blank behind a blank?  Then *blank is told of the last of them.
+ */
+static inline bool
+is_plain(const char *p, unsigned *blank)
+{
+	uint64_t x, other, blanks;
+
+	memcpy(&x, p, sizeof x);
+	x = le64toh(x);
+	/* Above, 0x7f, below a blank. */
+	if (((x | (x + ALL_8(1)) | (x - ALL_8(' '))) & ALL_8(0x80)) != 0)
+		return false;
+	other = x ^ ALL_8(' ');
+	blanks = ~(other + ALL_8(0x7f)) & ALL_8(0x80);
+	if ((blanks & (blanks << 8 | (uint64_t)*blank << 7)) != 0)
+		return false;
+	*blank = (unsigned)(blanks >> 63);
+	return true;
+}
+
 void
 junk_text_plain(struct sv text, struct buf *out)
 {
 	/* Nothing becomes longer. */
 	char *to = text.n > 0 ? buf_reserve(out, text.n) : NULL;
 	const char *end = text.p + text.n, *p = text.p;
-	unsigned blank = 1;
+	unsigned blank = 1, i;
 	size_t n = 0;
 
 	if (to == NULL)
@@ -222,8 +247,11 @@ junk_text_plain(struct sv text, struct buf *out)
 		struct sv rest, from;
 		uint32_t cp;
 
+		for (; end - p >= 8 && is_plain(p, &blank); p += 8, n += 8)
+			memcpy(to + n, p, 8);
 		/* Without branches: blanks come when nobody expects them. */
-		for (; p < end && (unsigned char)*p < 0x80; p++) {
+		for (i = 0; i < 8 && p < end && (unsigned char)*p < 0x80;
+		     i++, p++) {
 			char c = shown_as[(unsigned char)*p];
 			unsigned is = c == ' ';
 
@@ -231,8 +259,8 @@ junk_text_plain(struct sv text, struct buf *out)
 			n += 1 - (is & blank);
 			blank = is;
 		}
-		if (p == end)
-			break;
+		if (p == end || (unsigned char)*p < 0x80)
+			continue;
 		from = rest = sv_of(p, (size_t)(end - p));
 		if (utf8_next(&rest, &cp) == RC_OK && !has_no_width(cp)) {
 			if (is_blank(cp)) {

@@ -302,6 +302,31 @@ resolve_use(
 	return rc == RC_TEMP ? FLOW_TEMP : FLOW_ON;
 }
 
+/* The mailbox with the identifier that is asked for, likewise [RFC 9042 4]. */
+static enum sieve_flow
+resolve_id(
+    struct sieve_run *r, const struct sieve_node *n, struct sieve_store *out)
+{
+	const struct sieve_value *v = sieve_tag_value(n, T_MAILBOXID);
+	enum sieve_flow f;
+	struct buf name;
+	struct sv id;
+	int rc = RC_NOTFOUND;
+
+	if (v == NULL)
+		return FLOW_ON;
+	f = sieve_expand(r, n, &v->s[0], &id);
+	if (f != FLOW_ON)
+		return f;
+	buf_init(&name, 4096);
+	if (r->host->mailbox_id != NULL)
+		rc = r->host->mailbox_id(r->arg, id, &name);
+	if (rc == RC_OK)
+		out->mailbox = sieve_keep_sv(r, buf_sv(&name));
+	buf_fini(&name);
+	return rc == RC_TEMP ? FLOW_TEMP : FLOW_ON;
+}
+
 enum sieve_flow
 sieve_store_resolve(struct sieve_run *r, const struct sieve_node *n,
     struct sv mailbox, struct sieve_store *out)
@@ -311,6 +336,8 @@ sieve_store_resolve(struct sieve_run *r, const struct sieve_node *n,
 
 	*out = (struct sieve_store){0};
 	f = resolve_use(r, n, out);
+	if (f == FLOW_ON)
+		f = resolve_id(r, n, out);
 	if (f == FLOW_ON && out->mailbox.n == 0) {
 		mailbox = sieve_mailbox_name(r, mailbox);
 		if (mailbox.n == 0)

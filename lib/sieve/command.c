@@ -69,7 +69,8 @@ static const struct sieve_tag_spec flag_tags[] = {
 
 static const struct sieve_tag_spec place_tags[] = {
     {"create", T_CREATE, G_NONE, V_NONE, EXT(E_MAILBOX)},
-    {"specialuse", T_SPECIALUSE, G_NONE, V_STRING, EXT(E_SPECIALUSE)},
+    {"specialuse", T_SPECIALUSE, G_PLACE, V_STRING, EXT(E_SPECIALUSE)},
+    {"mailboxid", T_MAILBOXID, G_PLACE, V_STRING, EXT(E_MAILBOXID)},
     END,
 };
 
@@ -501,6 +502,12 @@ static const struct sieve_command tests[] = {
 	.pos = "l",
 	.what = {"names of annotations"},
 	.test = sieve_test_servermetadataexists},
+    {.name = "mailboxidexists",
+	.class = K_TEST,
+	.ext = EXT(E_MAILBOXID),
+	.pos = "l",
+	.what = {"identifiers of mailboxes"},
+	.test = sieve_test_mailboxidexists},
     {.name = "specialuse_exists",
 	.class = K_TEST,
 	.ext = EXT(E_SPECIALUSE),

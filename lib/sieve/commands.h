@@ -74,6 +74,7 @@ SIEVE_TEST(metadataexists);
 SIEVE_TEST(servermetadata);
 SIEVE_TEST(servermetadataexists);
 SIEVE_TEST(specialuse_exists);
+SIEVE_TEST(mailboxidexists);
 /* host.c */
 SIEVE_TEST(environment);
 SIEVE_TEST(spamtest);

@@ -42,9 +42,11 @@ sieve_quote(struct sv s, struct sieve_quote *q)
 {
 	struct buf b;
 
-	buf_init(&b, SIEVE_QUOTE_MAX - 4);
+	/* With room for one character more, so that none is cut. */
+	buf_init(&b, SIEVE_QUOTE_MAX);
 	while (s.n > 0) {
 		struct sv before = s;
+		size_t fits = b.n;
 		uint32_t cp;
 
 		if (utf8_next(&s, &cp) != RC_OK)
@@ -54,7 +56,8 @@ sieve_quote(struct sv s, struct sieve_quote *q)
 		if (cp < ' ' || cp == 127)
 			cp = ' ';
 		utf8_put(&b, cp);
-		if (!buf_ok(&b)) {
+		if (b.n > SIEVE_QUOTE_MAX - 4) {
+			buf_truncate(&b, fits);
 			s = before;
 			break;
 		}

@@ -28,6 +28,7 @@ static const char *const names[E_COUNT] = {
     [E_INCLUDE] = "include",
     [E_INDEX] = "index",
     [E_MAILBOX] = "mailbox",
+    [E_MAILBOXID] = "mailboxid",
     [E_MBOXMETADATA] = "mboxmetadata",
     [E_MIME] = "mime",
     [E_REGEX] = "regex",

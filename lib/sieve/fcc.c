@@ -29,7 +29,8 @@ sieve_check_special_use(struct sieve_check *c, const struct sieve_node *n)
 bool
 sieve_check_fcc(struct sieve_check *c, const struct sieve_node *n)
 {
-	static const enum sieve_tag with[] = {T_FLAGS, T_CREATE, T_SPECIALUSE};
+	static const enum sieve_tag with[] = {
+	    T_FLAGS, T_CREATE, T_SPECIALUSE, T_MAILBOXID};
 
 	if (sieve_has_tag(n, T_FCC))
 		return sieve_check_special_use(c, n);

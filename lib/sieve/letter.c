@@ -142,11 +142,15 @@ static void
 put_name(struct buf *out, struct sv written)
 {
 	struct sv name;
-	struct buf b;
+	struct buf decoded, b;
 	bool atoms;
 
-	buf_init(&b, 4 * written.n + 8);
-	mime_decode_header(written, &b);
+	/* What was encoded may have line breaks and controls. */
+	buf_init(&decoded, 4 * written.n + 8);
+	buf_init(&b, FIELD_MAX + 8);
+	mime_decode_header(written, &decoded);
+	clean(buf_sv(&decoded), &b);
+	buf_fini(&decoded);
 	name = buf_sv(&b);
 	if (utf8_has_8bit(name) || sv_find(name, SV("=?")) < name.n) {
 		put_encoded(out, name);

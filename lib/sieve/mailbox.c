@@ -1,5 +1,5 @@
 /* mailboxexists, metadata, servermetadata [RFC 5490], specialuse_exists
- * [RFC 8579]. */
+ * [RFC 8579], mailboxidexists [RFC 9042]. */
 #include "sieve/commands.h"
 #include "sieve/match.h"
 
@@ -126,6 +126,29 @@ sieve_test_servermetadataexists(
     struct sieve_run *r, const struct sieve_node *n, bool *out)
 {
 	return all_entries(r, n, (struct sv){0}, n->pos[0], out);
+}
+
+/* All of them [RFC 9042 6]. */
+enum sieve_flow
+sieve_test_mailboxidexists(
+    struct sieve_run *r, const struct sieve_node *n, bool *out)
+{
+	struct sv *ids;
+	size_t count;
+	int rc = RC_OK;
+	enum sieve_flow f = sieve_expand_all(r, n, n->pos[0], &ids, &count);
+
+	for (size_t i = 0; i < count && f == FLOW_ON && rc == RC_OK; i++) {
+		struct buf b;
+
+		buf_init(&b, 4096);
+		rc = r->host->mailbox_id != NULL
+			 ? r->host->mailbox_id(r->arg, ids[i], &b)
+			 : RC_NOTFOUND;
+		buf_fini(&b);
+	}
+	*out = rc == RC_OK;
+	return rc == RC_TEMP ? FLOW_TEMP : f;
 }
 
 /* Is there a mailbox with that use; with a name in front: is it that one? */

@@ -39,6 +39,7 @@ enum sieve_ext {
 	E_INCLUDE,
 	E_INDEX,
 	E_MAILBOX,
+	E_MAILBOXID,
 	E_MBOXMETADATA,
 	E_MIME,
 	E_REGEX,
@@ -147,6 +148,7 @@ enum sieve_tag {
 	T_COPY,
 	T_CREATE,
 	T_SPECIALUSE,
+	T_MAILBOXID,
 	T_FLAGS,
 	T_LIST,
 	T_DAYS,
@@ -206,6 +208,7 @@ enum sieve_group {
 	G_ZONE,
 	G_LOCATION,
 	G_ID,
+	G_PLACE,
 	G_WHAT
 };
 

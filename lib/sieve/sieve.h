@@ -195,6 +195,8 @@ struct sieve_host {
 	/* The mailbox with that special use ("\\Junk", in any case) [RFC 8579].
 	 */
 	int (*special_use)(void *arg, struct sv use, struct buf *name_out);
+	/* The mailbox with that MAILBOXID [RFC 8474], as IMAP shows it. */
+	int (*mailbox_id)(void *arg, struct sv id, struct buf *name_out);
 	/* A METADATA entry [RFC 5490]; mailbox.p is NULL for the server's. */
 	int (*metadata)(
 	    void *arg, struct sv mailbox, struct sv entry, struct buf *out);

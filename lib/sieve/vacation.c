@@ -273,15 +273,19 @@ static void
 put_letter(struct sieve_run *r, const struct sieve_node *n,
     const struct parts *p, struct buf *out)
 {
-	struct sv from = p->from;
+	struct sv from = p->from, mine = p->mine;
 
+	/* One of :addresses may be an address elsewhere: this server cannot
+	 * write in its name. */
+	if (!from_is_mine(r, mine))
+		mine = r->message->to;
 	if (from.n > 0 && !from_is_mine(r, from)) {
 		sieve_trace(r, n,
 		    "vacation: the address after \":from\" is not yours, and "
 		    "is not used");
 		from = SV("");
 	}
-	sieve_put_addresses(out, "From", from.n > 0 ? from : p->mine);
+	sieve_put_addresses(out, "From", from.n > 0 ? from : mine);
 	sieve_put_addresses(out, "To", p->author);
 	put_subject(r, p, out);
 	sieve_put_stamp(r, out, p->reason);

@@ -335,6 +335,8 @@ def verdict(data):
             out.update(junk=bool(value[0]), override=value[1])
         elif tag in (6, 7, 8, 9, 10):
             out[{6: "author", 7: "org", 8: "passed", 9: "for", 10: "listed"}[tag]] = value.decode("ascii")
+        elif tag == 13:
+            out["standing"] = list(value)
     return json.dumps(out, sort_keys=True)
 
 

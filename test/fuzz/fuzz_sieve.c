@@ -90,6 +90,7 @@ static const struct sieve_host host = {
     .now = now,
     .mailbox = mailbox,
     .special_use = special_use,
+    .mailbox_id = special_use,
     .metadata = metadata,
     .is_mine = is_mine,
     .include = include,

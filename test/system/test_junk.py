@@ -272,6 +272,15 @@ def test_reading(h):
     verdict(wait_until(lambda: wanted(h) == n + 1), "what-was-read-is-a-little-wanted", (n, wanted(h)))
     move(h, "INBOX", "read 7", "Trash")
     verdict(wait_until(lambda: wanted(h) == n), "thrown-away-it-is-not", (n, wanted(h)))
+    read(h, "read 10")
+    wait_until(lambda: wanted(h) == n + 1)
+    with h.imap() as c:
+        c.select("INBOX")
+        one = c.search(None, "SUBJECT", '"read 10"')[1][0].decode()
+        c.send(f"a STORE {one} +FLAGS (\\Deleted)\r\nb EXPUNGE\r\n".encode())
+        while not c.readline().startswith(b"b OK"):
+            pass
+    verdict(wait_until(lambda: wanted(h) == n), "thrown-away-and-expunged-in-one-go", (n, wanted(h)))
     read(h, "read 8")
     wait_until(lambda: wanted(h) == n + 1)
     read(h, "read")  # all at once, as programs do

@@ -221,13 +221,13 @@ def forward(h, b, sink):
             not any(b"Subject: round" in m[2] for m in sink.mails), "forward-without-a-copy, and no loop",
             [m[:2] for m in sink.mails])
     # Another address has not agreed; three letters a day, and no more.
-    do(b, "/forward", "/forward", to="tablet@away.test", on="1")
+    do(b, "/forward", "/forward", to="tablet@b\u00fcro.test", on="1")
     send(h, "not to the tablet")
-    other, _ = link_of(sink, "tablet@away.test")
+    other, _ = link_of(sink, "tablet@xn--bro-hoa.test")
     verdict(stranger.ask(path)[0] == 404 and other and "not to the tablet" in subjects(h, "INBOX"),
             "another-address-has-not-agreed", other)
     status, to, _ = do(b, "/forward", "/forward/again")
-    again = wait_until(lambda: (lambda p: p if p != other else None)(link_of(sink, "tablet@away.test")[0]))
+    again = wait_until(lambda: (lambda p: p if p != other else None)(link_of(sink, "tablet@xn--bro-hoa.test")[0]))
     verdict((status, to) == (303, "/forward?sent=1") and stranger.ask(other)[0] == 404 and
             stranger.ask(again)[0] == 200, "a-new-letter-ends-the-old-one", (status, to, again))
     status, _, text = do(b, "/forward", "/forward/again")

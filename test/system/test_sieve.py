@@ -23,7 +23,7 @@ if header :contains "Subject" "list" {
 """
 SENDS = """require ["vacation", "copy"];
 if header :is "Subject" "away" {
-    vacation :days 7 "I am away";
+    vacation :days 7 :addresses "anna@old.test" "I am away";
 } elsif header :is "Subject" "on" {
     redirect "y@far.test";
 } elsif header :is "Subject" "ben" {
@@ -102,6 +102,23 @@ def test_folders(h):
     m.logout()
 
 
+def test_mailboxid(h):
+    """The identifier that IMAP shows leads to the folder, also when it has another name."""
+    m = h.imap()
+    m.create("Before")
+    ident = re.search(rb"MAILBOXID \(([^)]*)\)", m.status("Before", "(MAILBOXID)")[1][0])[1].decode()
+    r = put(h, f'require ["fileinto", "mailboxid"];\nif mailboxidexists "{ident}" {{ fileinto :mailboxid "{ident}" "No/Such"; }}\n')
+    m.rename("Before", "Behind")
+    h.deliver(subject="by its id")
+    got = subjects(h, "Behind")
+    verdict(r.returncode == 0 and got == ["by its id"], "sieve-mailboxid", [ident, got, r.stderr])
+    m.delete("Behind")
+    h.deliver(subject="gone by its id")
+    verdict("gone by its id" in subjects(h, "INBOX"), "sieve-mailboxid-gone")
+    m.logout()
+    put(h, FOLDERS)
+
+
 def test_detail(h):
     """name+detail: into the folder of that name, unless a rule says otherwise."""
     m = h.imap()
@@ -155,6 +172,16 @@ def test_sends(h, sink):
     verdict(told, "sieve-redirect-refused-is-told", subjects(h, "INBOX"))
     got = subjects(h, "INBOX")
     verdict(got.count("away") == 2 and "on" not in got and "ben" not in got, "sieve-redirect-is-no-keep", got)
+
+
+def test_old_address(h, sink):
+    """Mail that another provider has forwarded is answered from here, since nobody else could sign the answer."""
+    s = h.smtp()
+    s.sendmail("old@far.test", ["anna@home.test"],
+               "From: X <old@far.test>\r\nTo: anna@old.test\r\nSubject: away\r\n\r\nhello\r\n")
+    s.quit()
+    got = wait_until(lambda: [m for m in sink.mails if m[1] == "old@far.test"])
+    verdict(got and b"\nFrom: anna@home.test\r\n" in b"\n" + got[0][2], "sieve-vacation-old-address", got)
 
 
 def test_rounds(h):
@@ -291,9 +318,11 @@ def main():
     with House(extra) as h:
         test_command(h)
         test_folders(h)
+        test_mailboxid(h)
         test_detail(h)
         test_failure(h)
         test_sends(h, sink)
+        test_old_address(h, sink)
         test_rounds(h)
         test_trace(h)
         test_killed(h, sink)

@@ -11,19 +11,33 @@
 #include "ipc/msg_answer.h"
 #include "ipc/msg_junk.h"
 #include "ipc/proto.h"
+#include "junk/feature.h"
 #include "test/unit/store/fixture.h"
 #include "test/unit/unit.h"
 
 static struct ev_loop *loop;
 static struct store *st;
 static struct account_junk *j;
+static struct rules *rules; /* else what comes back is not delivered */
 static unsigned back;
 
 static void
 comes_back(void *arg, struct incoming *in)
 {
+	struct err err = {.text = ""};
+	struct delivered out = {.junk = false};
+	const struct delivering how = {.account = "anna",
+	    .store = st,
+	    .rules = rules,
+	    .message_max = 1 << 20};
+	uint64_t need = 0;
+
 	(void)arg;
 	back++;
+	if (rules != NULL)
+		ck_assert_int_eq(
+		    account_deliver(&how, in, &out, &need, &err), RC_OK);
+	rules_outcome_fini(&out.o);
 	incoming_fini(in);
 }
 
@@ -59,25 +73,40 @@ teardown(void)
 	fixture_remove();
 }
 
+#define FRONT "Received: by us\r\n"
+
 static bool
-deliver(void)
+deliver_text(const struct buf *text)
 {
-	static const char text[] = "Subject: x\r\n\r\nhello\r\n";
 	struct mail_delivery d = {.account = SV("anna"),
 	    .flags = DELIVER_ALIEN,
-	    .size = sizeof text - 1,
+	    .front = SV(FRONT),
+	    .size = text->n,
 	    .fd = memfd_create("m", MFD_CLOEXEC)};
 	struct incoming in;
 	struct msg m;
 	bool taken;
 
-	ck_assert_int_eq(io_write_all(d.fd, text, d.size), RC_OK);
+	ck_assert_int_eq(io_write_all(d.fd, text->p, text->n), RC_OK);
 	msg_init(&m, DELIVER);
 	mail_delivery_put(&m, &d);
 	ck_assert_int_eq(incoming_init(&in, &m), RC_OK);
 	taken = account_junk_judge(j, &in);
 	if (!taken)
 		incoming_fini(&in);
+	return taken;
+}
+
+static bool
+deliver(void)
+{
+	struct buf b;
+	bool taken;
+
+	buf_init(&b, 100);
+	buf_adds(&b, "Subject: x\r\n\r\nhello\r\n");
+	taken = deliver_text(&b);
+	buf_fini(&b);
 	return taken;
 }
 
@@ -211,6 +240,67 @@ START_TEST(account_junk__learns_of_what_has_moved_on)
 }
 END_TEST
 
+/* The process answers, or does not: rc. */
+static void
+answer(int rc)
+{
+	const struct junk_told told = {.rc = rc, .margin = -5000};
+	struct msg m, reply;
+
+	ck_assert(next_message(&m));
+	ck_assert_int_eq(m.type, JUNK_ASK);
+	msg_init(&reply, MSG_REPLY);
+	reply.id = m.id;
+	junk_told_put(&reply, &told);
+	ck_assert_int_eq(line_send_fd(process, &reply), RC_OK);
+	msg_fini(&m);
+}
+
+/* What is stored: the fields in front, what was found out, and each byte of the
+ * message, whether it was kept in memory meanwhile or is read again. */
+START_TEST(account_junk__delivers_each_byte)
+{
+	static const size_t size[] = {0, 10, JUNK_MESSAGE_MAX - 60,
+	    JUNK_MESSAGE_MAX, JUNK_MESSAGE_MAX + 1, 3 * JUNK_MESSAGE_MAX};
+	const int rc = _i % 2 == 0 ? RC_OK : RC_TEMP;
+	struct buf text, want, got;
+	struct store_msg m;
+	uint64_t need = 0;
+	struct view *v;
+
+	rules = rules_new(st);
+	buf_init(&text, 1 << 20);
+	buf_init(&want, 1 << 20);
+	buf_init(&got, 1 << 20);
+	for (unsigned i = 0; text.n < size[_i / 2]; i++)
+		buf_addf(&text, "%u\r\n", i);
+	buf_truncate(&text, size[_i / 2]);
+	buf_addf(&want, "%s%s%s", FRONT,
+	    rc == RC_OK ? "X-Hearthmail-Junk: no score=1 reasons=none\r\n" : "",
+	    text.p);
+	ck_assert(deliver_text(&text));
+	answer(rc);
+	for (unsigned i = 0; back == 0 && i < 4; i++) {
+		ev_post(loop, (ev_fn *)ev_stop, loop);
+		ev_run(loop);
+	}
+	ck_assert_uint_eq(back, 1);
+	v = fixture_view(st, "INBOX");
+	ck_assert_uint_eq(view_msgs(v, 1, 1, &m, &need), 1);
+	ck_assert_uint_eq(m.size, want.n);
+	ck_assert_int_eq(
+	    store_read(st, m.body, 0, buf_reserve(&got, m.size), m.size),
+	    RC_OK);
+	buf_added(&got, m.size);
+	ck_assert(sv_eq(buf_sv(&got), buf_sv(&want)));
+	view_close(&v);
+	buf_fini(&got);
+	buf_fini(&want);
+	buf_fini(&text);
+	rules_free(&rules);
+}
+END_TEST
+
 UNIT_TESTS(account_junk)
 {
 	TCase *tc = tcase_create("account_junk");
@@ -220,5 +310,6 @@ UNIT_TESTS(account_junk)
 	tcase_add_test(tc, account_junk__without_a_line);
 	tcase_add_test(tc, account_junk__learns_of_what_is_gone_already);
 	tcase_add_test(tc, account_junk__learns_of_what_has_moved_on);
+	tcase_add_loop_test(tc, account_junk__delivers_each_byte, 0, 12);
 	return tc;
 }

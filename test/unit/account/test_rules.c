@@ -850,8 +850,8 @@ UNIT_TESTS(rules)
 	tcase_add_test(t, rules__a_failure_is_told_once);
 	tcase_add_test(t, rules__the_page_comes_first);
 	tcase_add_test(t, rules__flags);
-	tcase_add_loop_test(t, rules__of_pages, 0,
-	    (int)(sizeof page_row / sizeof page_row[0]));
+	tcase_add_loop_test(
+	    t, rules__of_pages, 0, (int)(sizeof page_row / sizeof page_row[0]));
 	tcase_add_test(t, rules__of_pages_answer_once);
 	tcase_add_test(t, rules__of_pages_contacts);
 	tcase_add_test(t, rules__of_pages_many);

@@ -46,6 +46,18 @@ special_use(void *arg, struct sv use, struct buf *out)
 }
 
 static int
+mailbox_id(void *arg, struct sv id, struct buf *out)
+{
+	(void)arg;
+	if (sv_eq(id, SV("temp")))
+		return RC_TEMP;
+	if (!sv_eq(id, SV("M1-2")))
+		return RC_NOTFOUND;
+	buf_adds(out, "Post");
+	return RC_OK;
+}
+
+static int
 metadata(void *arg, struct sv mailbox_name, struct sv entry, struct buf *out)
 {
 	(void)arg;
@@ -172,6 +184,7 @@ const struct sieve_host table_host = {
     .zone = zone,
     .mailbox = mailbox,
     .special_use = special_use,
+    .mailbox_id = mailbox_id,
     .metadata = metadata,
     .is_mine = is_mine,
     .seen = seen,

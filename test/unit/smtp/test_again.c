@@ -93,21 +93,44 @@ expect(struct sv in, const char *want)
 	buf_fini(&out);
 }
 
+static bool scanner_away;
+
+static int
+fake_scan(
+    void *ctx, const struct smtp_scanned *scanned, struct clamd_answer *out)
+{
+	(void)ctx;
+	(void)scanned;
+	*out = (struct clamd_answer){
+	    .says = scanner_away ? CLAMD_FAILED : CLAMD_CLEAN};
+	return RC_OK;
+}
+
 /* Why it had to come again does not matter. */
+static const struct {
+	bool dns, full, scanner;
+	const char *reply;
+} trouble[] = {
+    {.dns = true, .reply = "451 4.4.3"},
+    {.full = true, .reply = "452 4.3.1"},
+    {.scanner = true, .reply = "451 4.7.1"},
+};
+
 START_TEST(smtp_again__expires_by_the_first_try)
 {
 	const int64_t until = clk_now() / 1000 + 600;
-	const bool full = _i == 1;
 	struct buf in, other;
 
 	buf_init(&in, 8192);
 	buf_init(&other, 8192);
 	message("one", until, &in);
 	message("two", until, &other);
-	away = !full;
-	k.deliver_rc = full ? RC_NOSPACE : RC_OK;
-	expect(buf_sv(&in), full ? "452 4.3.1" : "451 4.4.3");
-	away = false;
+	ops.scan = fake_scan;
+	away = trouble[_i].dns;
+	scanner_away = trouble[_i].scanner;
+	k.deliver_rc = trouble[_i].full ? RC_NOSPACE : RC_OK;
+	expect(buf_sv(&in), trouble[_i].reply);
+	away = scanner_away = false;
 	k.deliver_rc = RC_OK;
 	k.later = 7200 * 1000;
 	clk_set_offset(k.later);
@@ -227,7 +250,8 @@ UNIT_TESTS(again)
 	TCase *tc = tcase_create("again");
 
 	tcase_add_checked_fixture(tc, start, stop);
-	tcase_add_loop_test(tc, smtp_again__expires_by_the_first_try, 0, 2);
+	tcase_add_loop_test(tc, smtp_again__expires_by_the_first_try, 0,
+	    sizeof trouble / sizeof trouble[0]);
 	tcase_add_test(tc, smtp_again__remembers_what_expires);
 	tcase_add_test(tc, smtp_again__is_remembered_by_the_server);
 	return tc;

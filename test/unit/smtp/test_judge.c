@@ -293,22 +293,9 @@ END_TEST
 
 /* What is told to a domain that asks is what was done for its policy, not that
  * nobody could look for viruses. */
-static const struct {
-	enum clamd_says says;
-	enum smtp_inbound policy;
-	enum report_done want;
-	const char *reason;
-	bool junk;
-} told_rows[] = {
-    {CLAMD_CLEAN, SMTP_INBOUND_REJECT, REPORT_DONE_JUNK, "", true},
-    {CLAMD_NEVER, SMTP_INBOUND_REJECT, REPORT_DONE_JUNK, "", true},
-    {CLAMD_CLEAN, SMTP_INBOUND_NOTE, REPORT_DONE_NOTHING, "local_policy",
-	false},
-    {CLAMD_NEVER, SMTP_INBOUND_NOTE, REPORT_DONE_NOTHING, "local_policy", true},
-};
-
 static int
-says_so(void *ctx, const struct smtp_scanned *m, struct clamd_answer *out)
+is_never_scanned(
+    void *ctx, const struct smtp_scanned *m, struct clamd_answer *out)
 {
 	(void)ctx;
 	(void)m;
@@ -316,38 +303,35 @@ says_so(void *ctx, const struct smtp_scanned *m, struct clamd_answer *out)
 	return RC_OK;
 }
 
-static unsigned fed_back;
+static int told_done;
 
 static void
 is_told(void *ctx, const struct smtp_feedback *f)
 {
-	size_t i = 0;
-
 	(void)ctx;
-	fed_back++;
-	while (told_rows[i].policy != k.o.limits.inbound)
-		i++;
-	ck_assert_int_eq(f->seen.row.done, told_rows[i].want);
-	ck_assert(sv_eq(f->seen.row.reason, sv_str(told_rows[i].reason)));
+	told_done = f->seen.row.done;
+	ck_assert(told_done != REPORT_DONE_NOTHING ||
+		  sv_eq(f->seen.row.reason, SV("local_policy")));
 }
 
 START_TEST(smtp_judge__feedback_is_of_the_policy)
 {
+	const bool note = _i % 2 == 1, unscanned = _i >= 2;
 	struct buf in, out;
 
 	ops.feedback = is_told;
-	ops.scan = told_rows[_i].says == CLAMD_NEVER ? says_so : NULL;
-	k.o.limits.inbound = told_rows[_i].policy;
+	ops.scan = unscanned ? is_never_scanned : NULL;
+	k.o.limits.inbound = note ? SMTP_INBOUND_NOTE : SMTP_INBOUND_REJECT;
 	k.not_loopback = true;
-	fed_back = 0;
+	told_done = -1;
 	buf_init(&in, 4096);
 	buf_init(&out, 4096);
-	buf_addf(&in, BEGIN "From: x@told.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	buf_addf(&in, BEGIN "From: x@told.test\r\n\r\nx\r\n.\r\nQUIT\r\n",
 	    "told.test");
 	fixture_talk(&k, buf_sv(&in), 0, &out);
-	ck_assert_uint_eq(k.ngot, 1);
-	ck_assert(k.got[0].junk == told_rows[_i].junk);
-	ck_assert_uint_eq(fed_back, 1);
+	ck_assert(k.got[0].junk == (unscanned || !note));
+	ck_assert_int_eq(
+	    told_done, note ? REPORT_DONE_NOTHING : REPORT_DONE_JUNK);
 	buf_fini(&out);
 	buf_fini(&in);
 }

@@ -58,6 +58,8 @@ stop(void)
 
 /* ---- rows ---- */
 
+static unsigned asked_of_one; /* questions about one account */
+
 /* anna has written to ben at two domains, and to one of us. */
 static int
 fake_knows(void *ctx, const char *account, const char *address, bool *yes)
@@ -68,6 +70,7 @@ fake_knows(void *ctx, const char *account, const char *address, bool *yes)
 
 	(void)ctx;
 	*yes = false;
+	asked_of_one += account[0] != '\0';
 	for (i = 0; i < sizeof ours / sizeof ours[0]; i++)
 		*yes =
 		    *yes ||
@@ -113,6 +116,7 @@ START_TEST(smtp_known__rows)
 
 	ops.knows = fake_knows;
 	ops.is_own = fake_own;
+	asked_of_one = 0;
 	buf_init(&in, 4096);
 	buf_init(&out, 4096);
 	buf_addf(&in,
@@ -126,6 +130,9 @@ START_TEST(smtp_known__rows)
 	ck_assert_msg(g->known[0] == correspondents[_i].anna, "%s: %u",
 	    correspondents[_i].name, g->known[0]);
 	ck_assert_uint_eq(g->known[1], VERDICT_STRANGER);
+	/* Of somebody whom nobody knows no more is asked. */
+	ck_assert_uint_eq(
+	    asked_of_one, correspondents[_i].anna == VERDICT_STRANGER ? 0 : 2);
 	buf_fini(&out);
 	buf_fini(&in);
 }

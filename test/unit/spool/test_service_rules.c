@@ -59,6 +59,7 @@ send_as(struct account_mail mail, const char *text)
 	ck_assert_int_eq(memcmp(sent.id, mail.id, 16), 0);
 	r = sent.rc;
 	account_sent_fini(&sent);
+	msg_fini(&m);
 	return r;
 }
 
