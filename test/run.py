@@ -68,14 +68,27 @@ def tail(text, n=25):
     return "\n    " + "\n    ".join(text.strip().splitlines()[-n:])
 
 
-def build(folder, *options):
+def configure(folder, *options):
     """Warnings are errors of the plain build: with less optimisation and sanitizers in between
     compilers warn of what they do not see through."""
-    if not os.path.exists(os.path.join(folder, "build.ninja")):
+    if os.path.exists(os.path.join(folder, "build.ninja")):
+        # A folder of tests may be new.
+        code, out = run(["ninja", "-C", folder, "build.ninja"])
+    else:
         code, out = run(["meson", "setup", folder, *(options or ["--werror"])])
-        if code:
-            return False, out
-    return (lambda r: (r[0] == 0, r[1]))(run(["ninja", "-C", folder], timeout=1800))
+    return code == 0, out
+
+
+def build(folder, tests=()):
+    """All, or what these tests run."""
+    targets = [os.path.relpath(t["cmd"][0], folder) for t in tests]
+    code, out = run(["ninja", "-C", folder, *targets], timeout=1800)
+    return code == 0, out
+
+
+def build_plain():
+    ok, out = configure(PLAIN)
+    return build(PLAIN) if ok else (ok, out)
 
 
 # ---- style ----
@@ -384,7 +397,7 @@ def step_style(res, args):
 
 # ---- unit and fault ----
 
-SLOW = ("fault-crash", "unit-store", "unit-auth")
+SLOW = ("fault-crash", "unit-store", "unit-acme", "unit-auth", "unit-spool", "unit-transfer")
 
 
 def unit_tests(folder):
@@ -403,13 +416,7 @@ def side_by_side(tests, env):
             yield done[f], f.result()
 
 
-def run_unit(res, folder, label, env=None, skip=()):
-    ok, out = build(folder, *(["-Db_sanitize=address,undefined", "-Db_lundef=false",
-                              "-Doptimization=1"] if label else []))
-    res.check(ok, f"build{label}", tail(out))
-    if not ok:
-        return
-    tests = [t for t in unit_tests(folder) if not any(s in t["suite"][0] for s in skip)]
+def run_tests(res, tests, label="", env=None):
     for t, (code, out) in side_by_side(tests, dict(os.environ, **(env or {}))):
         name = t["name"] + label
         m = re.search(r"\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", out)
@@ -422,7 +429,11 @@ def run_unit(res, folder, label, env=None, skip=()):
 
 
 def step_unit(res, args):
-    run_unit(res, PLAIN, "")
+    ok, out = build_plain()
+    res.check(ok, "build", tail(out))
+    if not ok:
+        return
+    run_tests(res, unit_tests(PLAIN))
     check_circles(res, PLAIN)
     check_hardening(res)
 
@@ -430,7 +441,14 @@ def step_unit(res, args):
 def step_sanitized(res, args):
     env = {"CK_FORK": "no", "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-    run_unit(res, SANITIZED, "-sanitized", env, skip=("fault", "bench"))
+    ok, out = configure(SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                        "-Doptimization=1")
+    tests = [t for t in unit_tests(SANITIZED) if not any(s in t["suite"][0] for s in ("fault", "bench"))]
+    if ok:
+        ok, out = build(SANITIZED, tests)
+    res.check(ok, "build-sanitized", tail(out))
+    if ok:
+        run_tests(res, tests, "-sanitized", env)
 
 
 # Those with threads of their own; the others have nothing to race.
@@ -441,21 +459,15 @@ RACING_CASE = {"msgauth": "dkim_keys"}
 
 def step_tsan(res, args):
     """ThreadSanitizer: a race that was seen ends the test with code 66."""
-    if not os.path.exists(os.path.join(RACES, "build.ninja")):
-        code, out = run(["meson", "setup", RACES, "-Db_sanitize=thread",
-                         "-Db_lundef=false", "-Doptimization=1"])
-        if code:
-            res.check(False, "build-tsan", tail(out))
-            return
-    run(["ninja", "-C", RACES, "build.ninja"])  # a folder of tests may be new
+    ok, out = configure(RACES, "-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1")
     tests = [t for t in unit_tests(RACES) if t["name"].removeprefix("unit-") in RACING]
     for t in tests:
         if case := RACING_CASE.get(t["name"].removeprefix("unit-")):
             t["env"] = dict(t.get("env", {}), CK_RUN_CASE=case)
-    code, out = run(["ninja", "-C", RACES, *(os.path.relpath(t["cmd"][0], RACES) for t in tests)],
-                    timeout=1800)
-    res.check(code == 0, "build-tsan", tail(out))
-    if code:
+    if ok:
+        ok, out = build(RACES, tests)
+    res.check(ok, "build-tsan", tail(out))
+    if not ok:
         return
     # Check forks for each test; the child's code becomes an error of that test.
     env = dict(os.environ, TSAN_OPTIONS="halt_on_error=1:exitcode=66")
@@ -476,6 +488,35 @@ def is_stale(obj):
         return True
 
 
+def linked(mains, libs):
+    """Those of the libraries' files that programs of these objects are linked with, by the
+    symbols of the plain build; without it, all."""
+    try:
+        commands = json.load(open(os.path.join(PLAIN, "compile_commands.json")))
+    except OSError:
+        return libs
+    file_of = {os.path.join(PLAIN, c["output"]): os.path.relpath(os.path.join(c["directory"], c["file"]), TOP)
+               for c in commands}
+    objects = [o for o, f in file_of.items() if f in libs]
+    if not all(map(os.path.exists, objects)) or not set(libs) <= set(map(file_of.get, objects)):
+        return libs
+    code, out = run(["nm", "-A", "-g", *objects, *mains])
+    defined, wants = {}, {}
+    for line in out.splitlines():
+        name, rest = line.rsplit(":", 1)
+        kind, symbol = rest.split()[-2:]
+        if kind == "U":
+            wants.setdefault(name, []).append(symbol)
+        elif kind in "BDRTVW" and name not in mains:
+            defined.setdefault(symbol, []).append(name)
+    found, todo = set(), list(mains)
+    while todo:
+        new = {o for symbol in wants.get(todo.pop(), ()) for o in defined.get(symbol, ())} - found
+        found |= new
+        todo.extend(new)
+    return [f for f in libs if f in set(map(file_of.get, found))] if code == 0 else libs
+
+
 def step_fuzz(res, args):
     cc = shutil.which("clang") or shutil.which("clang-14")
     if not cc:
@@ -487,32 +528,34 @@ def step_fuzz(res, args):
     libs = [s for s in sources(".c") if s == "test/fault/testdisk.c" or
             (s.startswith(("lib/", "smtp/", "imap/", "pop3/", "queue/"))
              and not s.startswith("lib/sandbox/"))]
-    objects = []
     flags = ["-std=gnu17", "-D_GNU_SOURCE", "-DHM_SANITIZED=1", "-Ilib", "-I.", "-g", "-O1",
              "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all"]
-    jobs = []
-    for src in libs:
-        obj = os.path.join(out_dir, src.replace("/", "_")[:-2] + ".o")
-        objects.append(obj)
-        if is_stale(obj):
-            jobs.append([cc, *flags, "-MMD", "-c", src, "-o", obj])
-    running = []
-    for j in jobs:
-        running.append(subprocess.Popen(j, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
-        if len(running) >= 2:
-            running.pop(0).wait()
-    for p in running:
-        p.wait()
+
+    def objects_of(files):
+        def compile_one(src):
+            obj = os.path.join(out_dir, src.replace("/", "_")[:-2] + ".o")
+            code, out = run([cc, *flags, "-MMD", "-c", src, "-o", obj]) if is_stale(obj) else (0, "")
+            if code:
+                bad.append(out)
+            return obj
+
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_one, files))
+
+    bad = []
+    targets = sorted(glob.glob("test/fuzz/fuzz_*.c", root_dir=TOP))
+    mains = dict(zip(targets, objects_of(targets)))
+    objects = objects_of(linked(list(mains.values()), libs))
     archive = os.path.join(out_dir, "all.a")
     if os.path.exists(archive):
         os.unlink(archive)
     code, out = run(["ar", "rcs", archive, *objects])
-    res.check(code == 0, "fuzz-build", tail(out))
+    res.check(code == 0 and not bad, "fuzz-build", tail("\n".join([*bad, out])))
+
     def fuzz(src):
         name = os.path.basename(src)[:-2]
         exe = os.path.join(out_dir, name)
-        code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
-                         "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
+        code, out = run([cc, "-fsanitize=fuzzer,address,undefined", mains[src], archive, "-o", exe, "-lssl",
                          "-lcrypto", "-lqrencode", "-lsodium", "-lutf8proc", "-lidn2", "-lyaml", "-lz", "-lexpat", "-ljansson", "-lm",
                          "-lpthread"])
         if code:
@@ -530,8 +573,7 @@ def step_fuzz(res, args):
         return name, code, tail(out, 40)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, code, text in pool.map(fuzz, sorted(glob.glob(
-                os.path.join(TOP, "test/fuzz/fuzz_*.c")))):
+        for name, code, text in pool.map(fuzz, targets):
             res.check(code == 0, name, text)
 
 
@@ -612,7 +654,7 @@ def run_lane(res, args, lane):
             continue
         start = time.time()
         if name in ("dialogue", "system"):
-            ok, out = build(PLAIN)  # which may be of yesterday
+            ok, out = build_plain()  # which may be of yesterday
             if not ok:
                 res.check(False, "build", tail(out))
                 return

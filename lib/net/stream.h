@@ -95,7 +95,7 @@ int stream_start_tls_client(struct stream *s, struct tls_client *ctx,
 int stream_tls_peer(const struct stream *s, const char *host,
     char sha256_out[65], struct err *err) RC_USE_RESULT;
 bool stream_is_tls(const struct stream *s);
-/* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in the clear. */
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256", or "" in the clear. */
 const char *stream_tls_name(const struct stream *s);
 /* Flushes, says goodbye under TLS (waits 10 s at most for room to say it, and
  * not for the peer's), shuts the socket down. */

@@ -85,7 +85,7 @@ int tls_self_signed(const char *hostname, struct buf *cert_out,
 /* Loads what OpenSSL otherwise loads lazily from disk or by name: before the
  * sandbox. */
 void tls_library_setup(void);
-/* "TLSv1.3 TLS_AES_256_GCM_SHA384". */
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256". */
 void tls_describe(SSL *ssl, char *out, size_t n);
 /* Text of the newest error in OpenSSL's queue, which is emptied. */
 const char *tls_error_text(char *out, size_t n);

@@ -81,16 +81,15 @@ START_TEST(totp__takes_each_step_once)
 }
 END_TEST
 
-/* Two steps with the same digits, one behind the other: who has used the first
- * may use the second. */
+/* Two steps with the same digits, one behind the other (the first such pair of
+ * this secret): who has used the first may use the second. */
 START_TEST(totp__equal_codes_are_two)
 {
-	uint64_t step, got;
+	const uint64_t step = 910737;
+	uint64_t got;
 	char text[20];
 
-	for (step = 1; totp_code(SECRET, step) != totp_code(SECRET, step + 1);
-	     step++)
-		ck_assert_uint_lt(step, 20000000);
+	ck_assert_uint_eq(totp_code(SECRET, step), totp_code(SECRET, step + 1));
 	(void)snprintf(text, sizeof text, "%06u", totp_code(SECRET, step));
 	ck_assert_int_eq(totp_check(SECRET, sv_str(text),
 			     (int64_t)(step + 1) * TOTP_STEP_S, step, &got),

@@ -245,7 +245,8 @@ tls_teardown(void)
 struct client {
 	const char *text;
 	size_t n, back;
-	bool held; /* reads only when `hold` is free */
+	const char *suites; /* it offers, if not OpenSSL's own */
+	bool held;	    /* reads only when `hold` is free */
 	bool ok, clean_end;
 };
 
@@ -261,6 +262,8 @@ tls_client(void *arg)
 	int k;
 
 	SSL_set_fd(ssl, far);
+	if (c->suites != NULL)
+		must(SSL_set_ciphersuites(ssl, c->suites) == 1);
 	c->ok = SSL_connect(ssl) == 1;
 	if (c->ok && c->n > 0)
 		c->ok = SSL_write(ssl, c->text, (int)c->n) == (int)c->n;
@@ -303,6 +306,39 @@ START_TEST(stream_start_tls__carries_both_ways)
 	pthread_join(t, NULL);
 	ck_assert(c.ok && c.clean_end);
 	ck_assert_uint_eq(c.back, 400000);
+}
+END_TEST
+
+/* Ours is the order, but for one that puts ChaCha20 first. */
+START_TEST(stream_start_tls__chooses_the_suite)
+{
+	static const struct {
+		const char *offered, *chosen;
+	} rows[] = {
+	    {NULL, "TLSv1.3 TLS_AES_128_GCM_SHA256"},
+	    {"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
+	     "TLS_AES_128_GCM_SHA256",
+		"TLSv1.3 TLS_AES_128_GCM_SHA256"},
+	    {"TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+		"TLSv1.3 TLS_CHACHA20_POLY1305_SHA256"},
+	    {"TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384",
+		"TLSv1.3 TLS_CHACHA20_POLY1305_SHA256"},
+	    {"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+		"TLSv1.3 TLS_AES_256_GCM_SHA384"},
+	    {"TLS_AES_256_GCM_SHA384", "TLSv1.3 TLS_AES_256_GCM_SHA384"},
+	};
+	struct client c = {.suites = rows[_i].offered};
+	struct err err = {0};
+	size_t dropped;
+	pthread_t t;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, tls_client, &c), 0);
+	ck_assert_int_eq(
+	    stream_start_tls(st, ctx, 60000, &dropped, &err), RC_OK);
+	ck_assert_str_eq(stream_tls_name(st), rows[_i].chosen);
+	stream_close(st);
+	pthread_join(t, NULL);
+	ck_assert(c.ok);
 }
 END_TEST
 
@@ -566,6 +602,7 @@ UNIT_TESTS(stream)
 	tcase_add_test(t, stream_set_gate__nothing_leaves_while_it_fails);
 	tcase_add_test(t, stream_reserve__large_pieces);
 	tcase_add_test(t, stream_start_tls__carries_both_ways);
+	tcase_add_loop_test(t, stream_start_tls__chooses_the_suite, 0, 6);
 	tcase_add_test(t, stream_close__waits_for_room_to_say_goodbye);
 	tcase_add_test(t, stream_start_tls__drops_what_came_in_the_clear);
 	tcase_add_test(t, stream_start_tls__times_out);
