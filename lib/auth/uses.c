@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/ascii.h"
 #include "base/clk.h"
 #include "base/io.h"
 
@@ -87,12 +86,7 @@ auth_uses_note(
 static bool
 is_word(struct sv s, size_t max)
 {
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (!ascii_is_graph(s.p[i]))
-			return false;
-	return s.n > 0 && s.n < max;
+	return s.n > 0 && s.n < max && sv_is_graph(s);
 }
 
 static bool

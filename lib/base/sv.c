@@ -116,6 +116,17 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+bool
+sv_is_graph(struct sv s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (!ascii_is_graph(s.p[i]))
+			return false;
+	return true;
+}
+
 struct sv
 sv_trim(struct sv s)
 {

@@ -73,6 +73,8 @@ void sv_nearest(struct sv_nearest *n, struct sv name);
 /* Clamped to the slice: never reads outside it. */
 struct sv sv_skip(struct sv s, size_t n);
 struct sv sv_first(struct sv s, size_t n);
+/* Visible ASCII characters only, no blanks; of nothing, too. */
+bool sv_is_graph(struct sv s);
 /* Without SP, HTAB, CR and LF at both ends. */
 struct sv sv_trim(struct sv s);
 

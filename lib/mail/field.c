@@ -32,7 +32,6 @@ split(struct sv whole, struct mail_field *out)
 {
 	size_t colon = sv_chr(whole, ':');
 	size_t nl = sv_chr(whole, '\n');
-	size_t i;
 	struct sv name, value;
 
 	if (colon >= nl || colon >= whole.n)
@@ -40,10 +39,7 @@ split(struct sv whole, struct mail_field *out)
 	name = sv_first(whole, colon);
 	while (name.n > 0 && is_wsp(name.p[name.n - 1]))
 		name.n--;
-	for (i = 0; i < name.n; i++)
-		if (!ascii_is_graph(name.p[i]))
-			return false;
-	if (name.n == 0)
+	if (name.n == 0 || !sv_is_graph(name))
 		return false;
 	value = sv_skip(whole, colon + 1);
 	if (value.n > 0 && value.p[value.n - 1] == '\n')

@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 
 #include "base/alloc.h"
-#include "base/ascii.h"
 #include "base/base64.h"
 #include "msgauth/dkim_verify.h"
 #include "msgauth/name.h"
@@ -326,16 +325,14 @@ static enum dkim_reason
 check_signed_names(const struct dkim_signed *s, struct sv h)
 {
 	bool from = false;
-	size_t i, n = 0;
+	size_t n = 0;
 	struct sv name;
 
 	while (taglist_next_word(&h, &name)) {
 		if (++n > DKIM_NAMES_MAX)
 			return DKIM_R_TOO_LONG;
-		for (i = 0; i < name.n; i++)
-			if (!ascii_is_graph(name.p[i]))
-				return DKIM_R_SYNTAX;
-		if (s->kind == DKIM_FIELD_AMS && sv_ieq(name, SV("arc-seal")))
+		if (!sv_is_graph(name) ||
+		    (s->kind == DKIM_FIELD_AMS && sv_ieq(name, SV("arc-seal"))))
 			return DKIM_R_SYNTAX;
 		from = from || sv_ieq(name, SV("from"));
 	}

@@ -1,6 +1,5 @@
 #include "msgauth/verdict.h"
 
-#include "base/ascii.h"
 #include "base/be.h"
 #include "msgauth/lookup.h"
 
@@ -244,13 +243,8 @@ get_standing(struct verdict *v, struct sv value)
 static bool
 get_text(struct sv value, char *out, size_t size)
 {
-	size_t i;
-
-	if (value.n >= size)
+	if (value.n >= size || !sv_is_graph(value))
 		return false;
-	for (i = 0; i < value.n; i++)
-		if (!ascii_is_graph(value.p[i]))
-			return false;
 	sv_copy(value, out, size);
 	return true;
 }

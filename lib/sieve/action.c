@@ -6,8 +6,8 @@
 #include "base/utf8.h"
 #include "sieve/check.h"
 #include "sieve/error.h"
-#include "sieve/fcc.h"
 #include "sieve/run.h"
+#include "sieve/special_use.h"
 
 #define RECORDS_MAX 64 /* of one message */
 

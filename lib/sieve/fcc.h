@@ -6,10 +6,6 @@
 
 /* ---- fcc.c ---- */
 
-/* fileinto and :fcc with :specialuse [RFC 8579]. */
-bool sieve_is_special_use(struct sv s);
-bool sieve_check_special_use(struct sieve_check *c, const struct sieve_node *n);
-
 /* :flags, :create and :specialuse belong to :fcc [RFC 8580 3]. */
 bool sieve_check_fcc(struct sieve_check *c, const struct sieve_node *n);
 /* Where the copy of a letter goes, if there is to be one. */

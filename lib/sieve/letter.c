@@ -398,9 +398,8 @@ put_ids(struct buf *out, struct sv value)
 		end = sv_chr(value, '>');
 		if (end >= value.n)
 			return;
-		for (size_t i = 0; i < end; i++)
-			if (!ascii_is_graph(value.p[i]))
-				return;
+		if (!sv_is_graph(sv_first(value, end)))
+			return;
 		if (end < 500)
 			buf_addf(out, "\r\n %.*s", (int)end + 1, value.p);
 		value = sv_skip(value, end + 1);

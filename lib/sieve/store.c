@@ -3,8 +3,8 @@
 #include "sieve/check.h"
 #include "sieve/commands.h"
 #include "sieve/error.h"
-#include "sieve/fcc.h"
 #include "sieve/run.h"
+#include "sieve/special_use.h"
 
 enum sieve_flow
 sieve_run_keep(struct sieve_run *r, const struct sieve_node *n)
