@@ -356,16 +356,23 @@ check_toc(struct audit *a)
 	struct toc_id id = segment_toc_id(a->j, a->s);
 	char file[AUDIT_FILE_MAX];
 	struct toc t;
+	bool cut;
 
 	(void)snprintf(file, sizeof file, "log/%06u.toc", a->s->h.number);
 	toc_init(&t);
 	toc_load(&t, &id);
-	if (t.map != NULL && t.size < t.map_len)
+	if (t.map != NULL && t.size < t.map_len) {
+		/* Tables are written when it suits, those of older segments,
+		 * too: a crash may cut any. */
+		cut = toc_is_cut(&t);
 		tell(a,
-		    a->last && !a->sum->clean_end ? AUDIT_NOTE : AUDIT_DERIVED,
+		    (a->last || cut) && !a->sum->clean_end ? AUDIT_NOTE
+							   : AUDIT_DERIVED,
 		    file, t.size, t.map_len - t.size,
-		    t.size == 0 ? "the head is not this segment's"
-				: "from here on it cannot be read");
+		    cut		  ? "its end was not written"
+		    : t.size == 0 ? "the head is not this segment's"
+				  : "from here on it cannot be read");
+	}
 	for (size_t i = 0; i < t.nblock; i++)
 		check_block(a, &t, &t.block[i], file);
 	toc_fini(&t, &id);

@@ -230,6 +230,24 @@ toc_reach(const struct toc *t, uint64_t first)
 	return t->upto > off ? seq + (t->upto - off) / REC_HEADER : seq;
 }
 
+bool
+toc_is_cut(const struct toc *t)
+{
+	const unsigned char *p = (const unsigned char *)t->map + t->size;
+	size_t room = t->map_len - t->size;
+
+	if (t->size == 0)
+		return room < HEAD;
+	if (memcmp(p, "TBLK", room < 4 ? room : 4) != 0)
+		return false;
+	if (room < BLOCK_HEAD)
+		return true;
+	return be_get64(p + 8) == t->size && be_get64(p + 16) == t->upto &&
+	       BLOCK_HEAD + (uint64_t)be_get32(p + 4) * TOC_ENTRY +
+		       be_get32(p + 32) >
+		   room;
+}
+
 uint64_t
 toc_last(const struct toc *t)
 {

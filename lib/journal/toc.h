@@ -95,6 +95,9 @@ void toc_load(struct toc *t, const struct toc_id *id);
  * this segment's.  false: there is nothing to be read.
  */
 bool toc_load_keyless(struct toc *t, const struct toc_id *id);
+/* What is in the file behind t->size is the beginning of a block or of the
+ * head: its writer has died, or is at it. */
+bool toc_is_cut(const struct toc *t);
 /* The highest number in it, 0: none. */
 uint64_t toc_last(const struct toc *t);
 /*

@@ -580,6 +580,41 @@ START_TEST(fsck_check__misses_nothing_that_came_meanwhile)
 }
 END_TEST
 
+static void
+found_with_cut_table(size_t n, uint64_t derived)
+{
+	struct fsck_opts o = *fsck_opts();
+	struct fsck_report r;
+	struct err err;
+
+	o.online = busy != NULL;
+	ck_assert_int_eq(
+	    truncate(file_named("/log/000001.toc")->path, (off_t)n), 0);
+	ck_assert_int_eq(fsck_check(fixture_dir(), &o, &r, &err), RC_OK);
+	ck_assert_uint_eq(r.damage + r.unreadable, 0);
+	ck_assert_msg(r.derived == derived, "%zu bytes of the table: %llu", n,
+	    (unsigned long long)r.derived);
+	fsck_report_fini(&r);
+}
+
+/* The table of a segment that is not the last one: it may be written at any
+ * time, and a kill leaves a part of it. */
+START_TEST(fsck_check__a_table_cut_by_a_crash_is_not_a_fault)
+{
+	size_t n;
+
+	make_account();
+	n = file_named("/log/000001.toc")->n;
+	found_with_cut_table(n - 1, 1); /* but after a clean end it is */
+	put_back();
+	busy = open_quick();
+	fixture_add(busy, "INBOX", message(0), 0);
+	while (n-- > 0)
+		found_with_cut_table(n, 0);
+	store_close(&busy);
+}
+END_TEST
+
 UNIT_TESTS(fsck)
 {
 	TCase *t = tcase_create("fsck");
@@ -588,6 +623,7 @@ UNIT_TESTS(fsck)
 	tcase_add_checked_fixture(t, NULL, forget_files);
 	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);
 	tcase_add_test(t, fsck_check__misses_nothing_that_came_meanwhile);
+	tcase_add_test(t, fsck_check__a_table_cut_by_a_crash_is_not_a_fault);
 	tcase_add_test(
 	    t, fsck_check__does_not_take_another_accounts_checkpoint);
 	tcase_add_test(
