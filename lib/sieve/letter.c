@@ -300,22 +300,27 @@ void
 sieve_put_entity(struct buf *out, struct sv entity)
 {
 	struct mail_header_scan scan = {0};
-	struct sv header;
+	struct sv header, body;
 	struct mail_field f;
-	bool typed = false;
+	bool typed = false, encoded = false;
 
 	mail_header_scan_end(&scan, entity);
 	header = sv_first(entity, scan.header);
+	body = sv_skip(entity, scan.body);
 	while (mail_field_next(&header, &f)) {
 		if (!sv_istarts(f.name, SV("Content-")))
 			continue;
 		typed |= sv_ieq(f.name, SV("Content-Type"));
+		encoded |= sv_ieq(f.name, SV("Content-Transfer-Encoding"));
 		sieve_put_lines(out, f.whole);
 	}
 	if (!typed)
 		buf_adds(out, "Content-Type: text/plain; charset=utf-8\r\n");
+	/* Without a word it would be 7bit [RFC 2045 6.1]. */
+	if (!encoded && utf8_has_8bit(body))
+		buf_adds(out, "Content-Transfer-Encoding: 8bit\r\n");
 	buf_adds(out, "\r\n");
-	sieve_put_lines(out, sv_skip(entity, scan.body));
+	sieve_put_lines(out, body);
 }
 
 /* ---- fields of an answer ---- */
