@@ -44,6 +44,7 @@
 	X(BN_to_ASN1_INTEGER)              \
 	X(CMS_ContentInfo_free)            \
 	X(CMS_sign)                        \
+	X(CRYPTO_clear_free)               \
 	X(CRYPTO_free)                     \
 	X(CRYPTO_memcmp)                   \
 	X(ECDSA_SIG_free)                  \
@@ -99,6 +100,7 @@
 	X(OPENSSL_sk_pop_free)             \
 	X(OPENSSL_sk_push)                 \
 	X(OPENSSL_sk_value)                \
+	X(PEM_bytes_read_bio)              \
 	X(PEM_read_bio_PrivateKey)         \
 	X(PEM_read_bio_X509)               \
 	X(PEM_write_bio_PrivateKey)        \
@@ -153,8 +155,10 @@
 	X(X509_time_adj)                   \
 	X(X509_verify_cert)                \
 	X(X509_verify_cert_error_string)   \
+	X(d2i_AutoPrivateKey)              \
 	X(d2i_ECDSA_SIG)                   \
 	X(d2i_PUBKEY)                      \
+	X(d2i_PrivateKey)                  \
 	X(d2i_PublicKey)                   \
 	X(i2d_ASN1_INTEGER)                \
 	X(i2d_CMS_bio)                     \
@@ -175,6 +179,7 @@
 	X(SSL_CTX_new)                         \
 	X(SSL_CTX_set_alpn_select_cb)          \
 	X(SSL_CTX_set_cipher_list)             \
+	X(SSL_CTX_set_ciphersuites)            \
 	X(SSL_CTX_set_client_hello_cb)         \
 	X(SSL_CTX_set_default_read_buffer_len) \
 	X(SSL_CTX_set_num_tickets)             \
