@@ -123,6 +123,30 @@ judge(const struct seen_list *l, uint64_t flushed, uint64_t from,
 		v->clean_off = v->void_off;
 }
 
+/* What the last segment's table of contents knows. */
+struct told {
+	uint64_t upto, last, reach;
+};
+
+static struct told
+ask_toc(struct journal *j, struct segment *s)
+{
+	struct toc_id id = segment_toc_id(j, s);
+	struct told t = {.upto = 0};
+
+	if (s->toc_wrong)
+		return t;
+	pthread_mutex_lock(&j->index);
+	toc_load(&s->toc, &id);
+	t.upto = s->toc.upto;
+	t.last = toc_last(&s->toc);
+	t.reach = toc_reach(&s->toc, s->h.first_seq);
+	/* It is read when it is wanted, with what it lacks. */
+	toc_fini(&s->toc, &id);
+	pthread_mutex_unlock(&j->index);
+	return t;
+}
+
 /*
  * Up to which number records were flushed, as far as anything but the last
  * segment's own records tells: its table of contents, segments behind it that
@@ -130,27 +154,14 @@ judge(const struct seen_list *l, uint64_t flushed, uint64_t from,
  * its end.
  */
 static uint64_t
-flushed_elsewhere(struct journal *j, struct segment *s, const struct verdict *v)
+flushed_elsewhere(
+    struct journal *j, const struct told *t, const struct verdict *v)
 {
 	uint64_t seq = segments_lost(j, v->keep);
+	uint64_t reach = t->reach > v->keep ? t->reach : v->keep + 1;
 
-	if (s != NULL && !s->toc_wrong) {
-		struct toc_id id = segment_toc_id(j, s);
-		uint64_t reach;
-
-		pthread_mutex_lock(&j->index);
-		toc_load(&s->toc, &id);
-		reach = toc_reach(&s->toc, s->h.first_seq);
-		if (reach <= v->keep)
-			reach = v->keep + 1;
-		if ((s->toc.upto > v->void_off ||
-			toc_last(&s->toc) > v->keep) &&
-		    reach > seq)
-			seq = reach;
-		/* It is read when it is wanted, with what it lacks. */
-		toc_fini(&s->toc, &id);
-		pthread_mutex_unlock(&j->index);
-	}
+	if ((t->upto > v->void_off || t->last > v->keep) && reach > seq)
+		seq = reach;
 	return seq > j->vouched ? seq : j->vouched;
 }
 
@@ -162,11 +173,16 @@ judge_last(struct journal *j, uint64_t base, uint64_t from, struct verdict *v,
 {
 	struct segment *s = segment_last(j);
 	struct seen_list l = {.end = from};
+	struct told t = {.upto = 0};
 	uint64_t seq;
 	int r = RC_OK;
 
 	if (s != NULL)
 		r = segment_open(j, s);
+	/* Before the records: somebody may be writing both, and a table that
+	 * was read later would know of more than there seems to be. */
+	if (s != NULL && r == RC_OK)
+		t = ask_toc(j, s);
 	if (s != NULL && r == RC_OK)
 		r = look(j, s, from, &l);
 	if (r == RC_OK) {
@@ -174,7 +190,7 @@ judge_last(struct journal *j, uint64_t base, uint64_t from, struct verdict *v,
 		if (v->time == 0 && s != NULL)
 			v->time = s->h.time;
 		*ends = v->keep;
-		seq = flushed_elsewhere(j, s, v);
+		seq = flushed_elsewhere(j, &t, v);
 		if (seq > v->keep)
 			judge(&l, seq, from, v);
 	}

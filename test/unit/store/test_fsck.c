@@ -580,6 +580,39 @@ START_TEST(fsck_check__misses_nothing_that_came_meanwhile)
 }
 END_TEST
 
+/* The first time that a table is looked at. */
+static int
+open_while_a_table_is_written(
+    const struct journal_io *io, int dirfd, const char *name, int flags)
+{
+	static bool done;
+
+	if (!done && sv_ends(sv_str(name), SV(".toc"))) {
+		done = true;
+		fixture_add(busy, "INBOX", "meanwhile\r\n", 0);
+		store_checkpoint(busy);
+	}
+	return journal_disk.open(io, dirfd, name, flags);
+}
+
+START_TEST(fsck_check__a_table_written_meanwhile_proves_no_loss)
+{
+	struct journal_io io = journal_disk;
+	struct fsck_opts o = {.io = &io, .online = true};
+	struct fsck_report r;
+	struct err err;
+
+	busy = fixture_open();
+	fixture_add(busy, "INBOX", "before\r\n", 0);
+	io.open = open_while_a_table_is_written;
+	ck_assert_int_eq(fsck_check(fixture_dir(), &o, &r, &err), RC_OK);
+	ck_assert_uint_eq(r.messages, 2);
+	ck_assert_uint_eq(r.damage + r.derived + r.unreadable, 0);
+	fsck_report_fini(&r);
+	store_close(&busy);
+}
+END_TEST
+
 static void
 found_with_cut_table(size_t n, uint64_t derived)
 {
@@ -623,6 +656,7 @@ UNIT_TESTS(fsck)
 	tcase_add_checked_fixture(t, NULL, forget_files);
 	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);
 	tcase_add_test(t, fsck_check__misses_nothing_that_came_meanwhile);
+	tcase_add_test(t, fsck_check__a_table_written_meanwhile_proves_no_loss);
 	tcase_add_test(t, fsck_check__a_table_cut_by_a_crash_is_not_a_fault);
 	tcase_add_test(
 	    t, fsck_check__does_not_take_another_accounts_checkpoint);
