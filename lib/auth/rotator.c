@@ -113,6 +113,21 @@ make_file(const struct buf *text, int *fd_out)
 	return RC_OK;
 }
 
+/* The same for the same news: who was not told in time that a letter has come
+ * sends it again, and the account knows it. */
+static void
+name_letter(const struct notice *n, uint8_t id[16])
+{
+	struct buf b;
+
+	buf_init(&b, 1024);
+	buf_addf(&b, "dkim %s %s %d %d", n->domain, n->selector[0],
+	    (int)n->state, n->again);
+	must(buf_ok(&b) && crypto_generichash(id, 16,
+			       (const unsigned char *)b.p, b.n, NULL, 0) == 0);
+	buf_fini(&b);
+}
+
 static void
 send_letter(struct rotator *r, const struct notice *n, const struct buf *text)
 {
@@ -127,7 +142,7 @@ send_letter(struct rotator *r, const struct notice *n, const struct buf *text)
 		mlog(LOG_WARN, "dkim.letter", "text=\"no memory file\"");
 		return;
 	}
-	randombytes_buf(d.delivery_id, sizeof d.delivery_id);
+	name_letter(n, d.delivery_id);
 	l = xcalloc(1, sizeof *l);
 	l->r = r;
 	(void)snprintf(l->domain, sizeof l->domain, "%s", n->domain);

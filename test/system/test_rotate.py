@@ -195,7 +195,11 @@ def years(o, old, fresh):
     o.h.stop()
     o.h.env["HEARTHMAIL_TEST_CLOCK"] = str(200 * DAY)
     o.h.start()
-    new = named(o.letter("a.test has a new DKIM key", 2))
+
+    def unheard_of():
+        told = (named(l.get_payload()) for l in o.letters("a.test has a new DKIM key"))
+        return next((n for n in told if n and not set(n) & set(o.published)), {})
+    new = wait_until(unheard_of, 60, 0.2)
     verdict(len(new) == 2 and not set(new) & set(o.published), "half-a-year-later", new)
     third = next(n for n in new if n.startswith("hm-ed")).split(".")[0]
     verdict(o.state(third) == "announced" and o.send()[0] == fresh, "nobody-pastes-it", o.list())
