@@ -2,7 +2,8 @@
  * Whom people here have written to, as the queue has said a moment ago: it is
  * asked about each message that is judged, and mail comes in bursts from the
  * same few authors.  An answer is believed until the queue says that there is
- * news (QUEUE_KNOWN_NEWS), or another queue is there, and KNOWS_MS at most.
+ * news (QUEUE_KNOWN_NEWS), or another queue is there, and KNOWS_MS at most: of
+ * a line that is full, news may be lost.
  * What is remembered is a keyed hash.  Bounded, and it may forget.
  */
 #ifndef SMTP_KNOWS_H
@@ -35,7 +36,7 @@ void smtp_knows_forget(struct smtp_knows *k);
 
 /*
  * now: clk_mono.  True: *yes is the answer.  False: it is to be asked for, and
- * put with the same *ticket: news that come in the meantime win.
+ * put with the same *ticket: news that comes in the meantime wins.
  */
 bool smtp_knows_get(struct smtp_knows *k, const char *account,
     const char *address, int64_t now, bool *yes, uint64_t *ticket);

@@ -7,10 +7,11 @@
  * shown to it again for an hour, lest it be looked at several times side by
  * side; what is refused meanwhile is not a try.
  *
- * A message is known by its sender and its content; what it is too much for the
- * daemon is so whoever gets it.  Tries count for the same recipients only: who
- * sends one message to several people, each by itself, has tried once for each
- * of them.  A table that may forget: then counting begins anew.
+ * A message is known by its sender and its content; what is too much for the
+ * daemon is too much whoever the recipient is.  Tries count for the same
+ * recipients only: who sends one message to several people, each by itself, has
+ * tried once for each of them.  A table that may forget: then counting begins
+ * anew.
  */
 #ifndef SMTP_UNSCANNED_H
 #define SMTP_UNSCANNED_H
@@ -51,7 +52,7 @@ struct smtp_unscanned {
 };
 
 /* It is the same whatever was put in front on its way, and in whatever order
- * the recipients are. */
+ * the recipients are (of very many, those that m has). */
 struct smtp_unscanned_id smtp_unscanned_id(
     const unsigned char secret[16], const struct smtp_scanned *m);
 /* Is anything known?  What has not come for days is forgotten. */

@@ -16,12 +16,12 @@ sasl_forget(struct sasl *s)
 	buf_wipe(&s->name);
 }
 
-/* Room is made at once, so that no outgrown copy of a secret stays behind. */
+/* Room is made at once, so that no outgrown copy of a secret is left. */
 static bool
 decode(struct sv text, struct buf *into)
 {
 	buf_reset(into);
-	if (text.n <= SASL_MAX && buf_reserve(into, text.n) != NULL &&
+	if (buf_reserve(into, text.n / 4 * 3 + 3) != NULL &&
 	    base64_decode(text, into) == RC_OK)
 		return true;
 	buf_wipe(into);

@@ -33,7 +33,7 @@ enum sasl_next {
 	SASL_CHALLENGE, /* send s->challenge; the answer is for sasl_respond */
 	SASL_MESSAGE,	/* the message is whole */
 	SASL_NO_BASE64, /* the response is not, or is too long */
-	SASL_NO_NAME,	/* no name or password has a NUL, or is so long */
+	SASL_NO_NAME,	/* a name or password has a NUL or is too long */
 	SASL_NO_MECHANISM, /* only SASL_MECHANISMS */
 };
 

@@ -14,7 +14,7 @@
 
 #include "dns/dns.h"
 
-/* Who comes later than that asks anew: they all have the first one's time. */
+/* Later callers ask again: those who join share the first one's deadline. */
 #define DNS_ASKER_JOIN_MS 1000
 
 struct dns_asker;

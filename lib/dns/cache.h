@@ -1,5 +1,5 @@
 /*
- * Answers of the name service that were had a moment ago: mail comes in bursts
+ * Answers of the name service, received a moment ago: mail comes in bursts
  * from the same few senders, and each message has eight questions or more.
  *
  * A key is a name (normalised: dns.h) and a type; DNSSEC's verdict is kept with
@@ -11,7 +11,7 @@
  *
  * Full, it forgets what nobody has asked for a second time, the oldest first;
  * what was asked for again has three quarters of the room for itself.  So
- * names that somebody makes up, one after the other, push out each other.
+ * names that somebody makes up, one after the other, push each other out.
  *
  * Only for what is asked about others' names, again and again: who wants to see
  * whether a record has come asks anew (authority.h, and dns_ask itself).

@@ -108,7 +108,7 @@ enum proto {
 	/* Has somebody here written to that address?  queue_known ->
 	 * msg_answer: RC_OK or RC_NOTFOUND */
 	QUEUE_KNOWN,
-	/* To who has asked so: an answer may be another one now */
+	/* To those who have asked: an answer may have changed */
 	QUEUE_KNOWN_NEWS,
 	/* May a stranger pass?  queue_grey -> msg_answer: RC_OK, or
 	 * RC_TIMEOUT: not yet */

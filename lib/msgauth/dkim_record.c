@@ -56,7 +56,8 @@ dkim_reason_text(enum dkim_reason r)
 
 /* ---- the record ---- */
 
-/* In any case, as the names of algorithms in signatures: people write RSA. */
+/* In any case, though [RFC 6376 3.2] says exactly: people write SHA256, and a
+ * key that other receivers take had better be one here. */
 static bool
 list_has(struct sv list, const char *word)
 {

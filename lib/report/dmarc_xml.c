@@ -432,7 +432,6 @@ is_reference(struct sv s)
 
 	if (sv_starts(s, SV("&#")))
 		return is_character(sv_skip(s, 2));
-
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (sv_starts(s, names[i]))
 			return true;

@@ -353,7 +353,7 @@ probe_fastopen(const char *other)
 	bool ok;
 
 	(void)other;
-	ok = was_connected(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+	ok = was_tried(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
 	    (struct sockaddr *)&a, sizeof a));
 	if (fd >= 0)
 		(void)close(fd);

@@ -172,14 +172,15 @@ add_row(struct grey *g, const struct row *r, int64_t now)
 	put_row(g, r);
 }
 
-/* One more of that network is about to pass: who of it has not come for longest
- * makes room. */
+/* One more of that network is about to pass: the one not seen for longest makes
+ * room.  So does another, since files of older versions may have too many. */
 static void
 bound_passed(struct grey *g, uint32_t net)
 {
 	size_t i, past, oldest;
+	unsigned round;
 
-	do {
+	for (round = 0; round < 2; round++) {
 		for (i = past = oldest = 0; i < g->n; i++) {
 			const struct row *x = &g->row[i];
 
@@ -188,11 +189,11 @@ bound_passed(struct grey *g, uint32_t net)
 			if (past++ == 0 || x->last < g->row[oldest].last)
 				oldest = i;
 		}
-		if (past >= GREY_PASSED) {
-			g->row[oldest] = g->row[--g->n];
-			rebuild(g);
-		}
-	} while (past > GREY_PASSED);
+		if (past < GREY_PASSED)
+			return;
+		g->row[oldest] = g->row[--g->n];
+		rebuild(g);
+	}
 }
 
 static void
