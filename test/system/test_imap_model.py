@@ -700,6 +700,7 @@ class Session:
         rnd = self.world.rnd
         uid, extended = rnd.random() < 0.5, rnd.random() < 0.5
         self.by_number = self.by_modseq = False
+        condstore = self.condstore
         text, means = self.key()
         found = [u for i, u in enumerate(self.view) if means(self.box.messages[u], i + 1)]
         opts = rnd.sample(["MIN", "MAX", "COUNT", "ALL", "SAVE"], rnd.randint(0, 5)) \
@@ -712,7 +713,8 @@ class Session:
             return w[0] in ("SEARCH", "ESEARCH")
 
         ret = f"RETURN ({' '.join(opts)}) " if extended else ""
-        if rnd.random() < 0.05:  # fails, and with SAVE empties "$"
+        if rnd.random() < 0.05:  # fails: enables nothing, and with SAVE empties "$"
+            self.condstore = condstore
             _, others = self.run(f"SEARCH {ret}CHARSET KLINGON {text}", want="NO", handle=handle)
             check(not answers, f"an answer: {answers}")
             self.saved = set() if "SAVE" in opts else self.saved
