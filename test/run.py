@@ -416,6 +416,14 @@ def side_by_side(tests, env):
             yield done[f], f.result()
 
 
+def just_booted(cmd):
+    """The same where the monotonic clock has just begun: whoever takes its 0 for long ago is wrong
+    after each start of a machine.  As it is, where namespaces may not be made."""
+    up = int(float(open("/proc/uptime").read().split()[0]))
+    young = ["unshare", "--time", "--monotonic", str(1 - up), "--fork", "--kill-child"]
+    return young + cmd if run([*young, "true"])[0] == 0 else cmd
+
+
 def run_tests(res, tests, label="", env=None):
     for t, (code, out) in side_by_side(tests, dict(os.environ, **(env or {}))):
         name = t["name"] + label
@@ -448,6 +456,8 @@ def step_sanitized(res, args):
         ok, out = build(SANITIZED, tests)
     res.check(ok, "build-sanitized", tail(out))
     if ok:
+        for t in tests:
+            t["cmd"] = just_booted(t["cmd"])
         run_tests(res, tests, "-sanitized", env)
 
 

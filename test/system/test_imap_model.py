@@ -12,7 +12,9 @@ come back with SELECT (QRESYNC), and the cache must be what the model is.
 
 DIR: a server of `hearthmail try --dir DIR` (mailboxes A and B of USER1 are
 made anew); else one of its own is started.  A failure prints the seed, with
-which the same commands come again, and the last commands.
+which the same commands come again, and the last commands.  Without --seed the
+commands are always the same, so that a change is judged by what it changed;
+to look for more, `--seed random --seconds 600`.
 """
 import argparse
 import os
@@ -1047,7 +1049,8 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--quick", action="store_true")
     p.add_argument("--seconds", type=float)
-    p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("--seed", type=lambda s: int(time.time()) if s == "random" else int(s),
+                   default=9051)
     p.add_argument("dir", nargs="?")
     args = p.parse_args()
     seconds = args.seconds or (5 if args.quick else 30)
