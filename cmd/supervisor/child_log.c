@@ -36,6 +36,7 @@ struct child_log {
 	pid_t pid;
 	int fd;
 	struct ev *ev;
+	bool paused;	 /* it is not heard before the next look */
 	struct buf line; /* the beginning of one that is not whole yet */
 	int64_t budget;	 /* bytes that it may still log now */
 	int64_t budget_at;
@@ -186,10 +187,12 @@ on_time(void *arg)
 
 	h->timer = NULL;
 	for (l = h->first; l != NULL; l = l->next) {
+		if (!l->paused)
+			continue;
 		for (i = 0; i < CHUNKS_A_LOOK && copy_some(l); i++)
 			;
-		if (l->ev != NULL)
-			ev_set(l->ev, EPOLLIN);
+		l->paused = false;
+		ev_set(l->ev, EPOLLIN);
 	}
 }
 
@@ -204,6 +207,7 @@ on_input(struct ev *e, uint32_t events, void *arg)
 		return;
 	}
 	ev_set(e, 0);
+	l->paused = true;
 	if (l->all->timer == NULL)
 		l->all->timer =
 		    ev_timer_add(l->all->loop, PAUSE_MS, on_time, l->all);
