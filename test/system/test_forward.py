@@ -331,8 +331,8 @@ def kept(w):
     verdict(len([m for m in have if without_junk(m).startswith(b"Return-Path: <x@bank.test>")]) == 1 and len(have) == 2,
             "kept-by-the-admin", have)
     no_report_yet(w, "kept")
-    verdict(not [1 for e in w.out.messages() if b"kept" in w.out.bytes_of(e) and b"later" not in w.out.bytes_of(e)],
-            "kept-is-not-sent")
+    out = [w.out.bytes_of(e) for e in w.out.messages()]  # four letters alone may be in a signature
+    verdict(not [m for m in out if re.search(rb"kept(-by-admin)?@x\.test", m)], "kept-is-not-sent", out)
 
 
 def junk(w):
