@@ -3,9 +3,10 @@
 
     junk.py [--build DIR] [--peers] CORPUS...
 
-A corpus is a folder with `ham` and `spam`, one message a file, or a folder
-with `full/index` as TREC's corpora have it.  Messages come in order of Date
-(TREC: in the order of the index); each is scored, then taught.
+A corpus is a folder with folders of wanted mail and of junk, one message a
+file, told apart by `ham` or `spam` in their names (`easy_ham`, `spam_2`), or a
+folder with `full/index` as TREC's corpora have it.  Messages come in order of
+Date (TREC: in the order of the index); each is scored, then taught.
 
   immediate   the verdict is taught at once
   delayed     100 messages later
@@ -51,11 +52,12 @@ def messages(corpus):
         return [(kind == "spam", os.path.normpath(os.path.join(corpus, "full", path.strip())))
                 for kind, path in rows]
     rows = []
-    for kind in "ham", "spam":
-        folder = os.path.join(corpus, kind)
-        for name in os.listdir(folder):
-            path = os.path.join(folder, name)
-            rows.append((date_of(path), path, kind == "spam"))
+    for folder, _, names in os.walk(corpus):
+        kind = os.path.relpath(folder, corpus)
+        if "ham" in kind or "spam" in kind:
+            # SpamAssassin's folders have a list of what was moved where.
+            paths = [os.path.join(folder, name) for name in names if name != "cmds"]
+            rows += [(date_of(path), path, "spam" in kind) for path in paths]
     return [(junk, path) for _, path, junk in sorted(rows)]
 
 
