@@ -49,12 +49,36 @@ struct before {
 	size_t naction, nrecord;
 	unsigned redirects, notifies;
 	bool rejected;
+	struct sv flags;
+	/* The message as scripts before it have left it. */
+	struct sv bytes, unenclosed;
+	bool changed;
 };
+
+/* As the scripts have made it; false: that takes too much room, and it stays as
+ * it came. */
+static bool
+whole_now(struct sieve_run *r, struct sv *out)
+{
+	struct sieve_node none = {.name = SV("keep")};
+	struct sieve_scope scope = {
+	    .script = &(struct sieve_script){.name = SV("")}};
+	struct sieve_scope *at = r->scope;
+	enum sieve_flow f;
+
+	r->scope = &scope;
+	f = sieve_doc_whole(r, &none, out);
+	r->scope = at;
+	return f == FLOW_ON;
+}
 
 static struct before
 remember(struct sieve_run *r)
 {
-	struct before b = {.naction = r->naction,
+	struct before b = {.bytes = r->message->bytes,
+	    .unenclosed = r->unenclosed,
+	    .flags = sieve_keep_sv(r, buf_sv(&r->flags)),
+	    .naction = r->naction,
 	    .nrecord = r->nrecord,
 	    .redirects = r->redirects,
 	    .notifies = r->notifies,
@@ -70,6 +94,8 @@ remember(struct sieve_run *r)
 		    &r->result->arena, r->nrecord, sizeof *b.record);
 		memcpy(b.record, r->record, r->nrecord * sizeof *b.record);
 	}
+	if (r->doc.changed)
+		b.changed = whole_now(r, &b.bytes);
 	return b;
 }
 
@@ -88,10 +114,11 @@ give_back(struct sieve_run *r, const struct before *b)
 	r->keep = true;
 	r->result->failed = true;
 	/* What it has done to the message is gone as well. */
-	buf_reset(&r->flags);
+	buf_set(&r->flags, b->flags);
 	sieve_doc_fini(&r->doc);
-	sieve_doc_open(&r->doc, r->message->bytes);
-	r->unenclosed = (struct sv){0};
+	sieve_doc_open(&r->doc, b->bytes);
+	r->doc.changed = b->changed;
+	r->unenclosed = b->unenclosed;
 	r->loop = NULL;
 	r->root = 0;
 }
@@ -132,17 +159,11 @@ implicit_keep(struct sieve_run *r)
 	    .implicit = true,
 	    .script = SV(""),
 	    .changed = r->doc.changed,
+	    .message = r->message->bytes,
 	    .store = {.mailbox = SV("INBOX")}};
-	struct sieve_node none = {.name = SV("keep")};
-	struct sieve_scope scope = {
-	    .script = &(struct sieve_script){.name = SV("")}};
 
-	r->scope = &scope;
-	if (sieve_doc_whole(r, &none, &a.message) != FLOW_ON) {
-		a.message = r->message->bytes;
+	if (!whole_now(r, &a.message))
 		a.changed = false;
-	}
-	r->scope = NULL;
 	sieve_flags_split(r, buf_sv(&r->flags), &a.store);
 	for (size_t i = 0; i < r->naction; i++)
 		if (r->action[i].kind == SIEVE_KEEP) {

@@ -33,6 +33,16 @@ static const struct {
 	"require [\"copy\", \"fileinto\"]; redirect :copy \"a@example.com\"; "
 	"fileinto \"missing\";",
 	"vacation to \"bob@example.net\"\nimplicit keep\n", true},
+    {"and leaves the flags of those before it",
+	"require \"imap4flags\"; addflag \"x\";",
+	"require [\"imap4flags\", \"fileinto\"]; setflag \"y\"; "
+	"fileinto \"missing\";",
+	"implicit keep flags x\n", true},
+    {"and what they have made of the message",
+	"require \"editheader\"; addheader \"X-One\" \"1\";",
+	"require [\"editheader\", \"fileinto\"]; "
+	"addheader \"X-Two\" \"2\"; fileinto \"missing\";",
+	"implicit keep changed\n", true},
     {"a failure of the first is the end",
 	"require \"fileinto\"; fileinto \"missing\";", "discard;",
 	"implicit keep\n", true},
