@@ -6,6 +6,7 @@
 
 #include "account/rules_priv.h"
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "mail/date.h"
@@ -286,7 +287,8 @@ add_lines(struct sv text, struct buf *out)
 		if (text.p[i] == '\n')
 			buf_adds(out, "\r\n");
 		else
-			buf_addc(out, text.p[i] >= ' ' ? text.p[i] : ' ');
+			buf_addc(
+			    out, ascii_is_ctl(text.p[i]) ? ' ' : text.p[i]);
 }
 
 void

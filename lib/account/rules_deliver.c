@@ -16,6 +16,7 @@
 #define REMARK_MAX    500
 #define NOTICE_SECS   (30LL * 24 * 3600)
 #define REFUSED_SECS  (24LL * 3600)
+#define RESULTS_MAX   8192 /* half of an envelope in the store */
 #define REDIRECT_MARK "X-Sieve-Redirected-From"
 
 /* A delivery that is being put together. */
@@ -38,7 +39,8 @@ struct plan {
 	size_t nenvelope, envelope_cap;
 	struct store_memo *memo;
 	size_t nmemo, memo_cap;
-	bool kept; /* it is stored, or stays in the hands of the queue */
+	bool kept;	 /* it is stored, or stays in the hands of the queue */
+	bool unanswered; /* a vacation's letter is not sent */
 };
 
 /* ---- remarks ---- */
@@ -325,6 +327,47 @@ put_marks(
 		}
 }
 
+/* What is on top of it, as it came, is for here: Return-Path, and what this
+ * server has found out, which goes beside what is sent on.  A script may have
+ * written others of that name. */
+static struct sv
+own_results(const struct plan *p)
+{
+	struct sv header = original_header(p), results = SV("");
+	struct mail_field f;
+
+	while (mail_field_next(&header, &f))
+		if (is_own_results(p, &f))
+			results = f.whole;
+		else if (!sv_ieq(f.name, SV("Return-Path")))
+			break;
+	return results.n <= RESULTS_MAX ? results : SV("");
+}
+
+/* Without those, wherever a script has moved them. */
+static void
+put_sent_on(const struct plan *p, const struct sieve_action *a, struct buf *out)
+{
+	struct mail_header_scan scan = {0};
+	struct mail_field f;
+	struct sv rest;
+	const char *done = a->message.p;
+	bool top = true;
+
+	mail_header_scan_end(&scan, a->message);
+	rest = sv_first(a->message, scan.header);
+	while ((top || a->changed) && mail_field_next(&rest, &f)) {
+		if (!is_own_results(p, &f) &&
+		    !sv_ieq(f.name, SV("Return-Path"))) {
+			top = false;
+			continue;
+		}
+		buf_add(out, done, (size_t)(f.whole.p - done));
+		done = f.whole.p + f.whole.n;
+	}
+	buf_add(out, done, (size_t)(a->message.p + a->message.n - done));
+}
+
 static int
 add_redirect(struct plan *p, const struct sieve_action *a)
 {
@@ -332,9 +375,8 @@ add_redirect(struct plan *p, const struct sieve_action *a)
 	    .kept = p->kept,
 	    .sender = p->m->sender,
 	    .to = a->address,
-	    .via = own_address(p)};
-	struct sv rest = a->message;
-	struct mail_field f;
+	    .via = own_address(p),
+	    .results = own_results(p)};
 	struct buf b;
 	size_t body = 0;
 	int r = RC_OK;
@@ -346,16 +388,9 @@ add_redirect(struct plan *p, const struct sieve_action *a)
 			add_keep(p);
 		return RC_OK;
 	}
-	/* What is on top is for here: results go with it for the seal. */
-	for (struct sv next = rest; mail_field_next(&next, &f); rest = next) {
-		if (is_own_results(p, &f))
-			e.results = f.whole;
-		else if (!sv_ieq(f.name, SV("Return-Path")))
-			break;
-	}
-	buf_init(&b, rest.n + p->m->bytes.n + 2048);
-	put_marks(p, e.via, rest, &b);
-	buf_addsv(&b, rest);
+	buf_init(&b, a->message.n + p->m->bytes.n + 2048);
+	put_marks(p, e.via, a->message, &b);
+	put_sent_on(p, a, &b);
 	r = buf_ok(&b) ? add_body(p, buf_sv(&b), &body) : RC_TOOBIG;
 	buf_fini(&b);
 	add_send(p, &e, body);
@@ -502,6 +537,7 @@ add_answer(struct plan *p, const struct sieve_action *a)
 		return add_letter(p, a);
 	}
 	remark(p, why, p->m->sender);
+	p->unanswered |= a->kind == SIEVE_VACATION;
 	if (a->kind != SIEVE_VACATION && !p->kept)
 		add_keep(p);
 	return RC_OK;
@@ -533,6 +569,7 @@ add_action(struct plan *p, const struct sieve_action *a)
 			    "not answered, since only the catch-all brings "
 			    "mail for that address: ",
 			    p->m->written);
+			p->unanswered = true;
 			return RC_OK;
 		}
 		return add_answer(p, a);
@@ -564,6 +601,9 @@ add_actions(struct plan *p, const struct sieve_result *res)
 		struct store_memo m = {.kind = STORE_MEMO_RULES,
 		    .until = clk_now() / 1000 + res->record[i].seconds};
 
+		/* Who got no answer gets the next one. */
+		if (res->record[i].answer && p->unanswered)
+			continue;
 		memcpy(m.key, res->record[i].key, sizeof m.key);
 		p->memo =
 		    xgrow(p->memo, &p->memo_cap, p->nmemo + 1, sizeof *p->memo);

@@ -212,13 +212,12 @@ sieve_add_action(struct sieve_run *r, const struct sieve_node *n,
 
 enum sieve_flow
 sieve_add_record(struct sieve_run *r, const struct sieve_node *n,
-    const unsigned char key[SIEVE_KEY_BYTES], int64_t seconds)
+    const struct sieve_record *record)
 {
-	struct sieve_record *x;
-
 	for (size_t i = 0; i < r->nrecord; i++)
-		if (memcmp(r->record[i].key, key, SIEVE_KEY_BYTES) == 0) {
-			r->record[i].seconds = seconds;
+		if (memcmp(r->record[i].key, record->key, SIEVE_KEY_BYTES) ==
+		    0) {
+			r->record[i] = *record;
 			return FLOW_ON;
 		}
 	if (r->nrecord >= RECORDS_MAX)
@@ -226,9 +225,7 @@ sieve_add_record(struct sieve_run *r, const struct sieve_node *n,
 		    r, n, "too much is to be remembered of one message");
 	r->record = arena_grow(&r->result->arena, r->record, &r->record_cap,
 	    r->nrecord + 1, sizeof *r->record);
-	x = &r->record[r->nrecord++];
-	memcpy(x->key, key, SIEVE_KEY_BYTES);
-	x->seconds = seconds;
+	r->record[r->nrecord++] = *record;
 	return FLOW_ON;
 }
 

@@ -42,7 +42,7 @@ enum sieve_flow
 sieve_test_duplicate(struct sieve_run *r, const struct sieve_node *n, bool *out)
 {
 	const struct sieve_value *handle = sieve_tag_value(n, T_HANDLE);
-	unsigned char key[SIEVE_KEY_BYTES];
+	struct sieve_record record = {.seconds = period(r, n)};
 	struct sv part[2] = {{0}, {0}};
 	enum sieve_flow f;
 	int rc = RC_OK;
@@ -51,18 +51,18 @@ sieve_test_duplicate(struct sieve_run *r, const struct sieve_node *n, bool *out)
 	f = unique_id(r, n, &part[0]);
 	if (f == FLOW_ON && handle != NULL)
 		f = sieve_expand(r, n, &handle->s[0], &part[1]);
-	if (f != FLOW_ON || part[0].p == NULL || period(r, n) == 0)
+	if (f != FLOW_ON || part[0].p == NULL || record.seconds == 0)
 		return f;
-	sieve_key(key, "duplicate", part, 2);
+	sieve_key(record.key, "duplicate", part, 2);
 	if (r->host->seen != NULL)
-		rc = r->host->seen(r->arg, key, out);
+		rc = r->host->seen(r->arg, record.key, out);
 	if (rc == RC_TEMP)
 		return FLOW_TEMP;
 	if (rc != RC_OK)
 		*out = false;
 	/* With :last the time begins anew. */
 	if (!*out || sieve_has_tag(n, T_LAST))
-		f = sieve_add_record(r, n, key, period(r, n));
+		f = sieve_add_record(r, n, &record);
 	sieve_trace(r, n,
 	    *out ? "duplicate: it has come before"
 		 : "duplicate: it has not come before");

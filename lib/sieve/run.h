@@ -188,8 +188,7 @@ enum sieve_flow sieve_add_action(struct sieve_run *r,
     const struct sieve_node *n, enum sieve_kind kind,
     struct sieve_action **out);
 enum sieve_flow sieve_add_record(struct sieve_run *r,
-    const struct sieve_node *n, const unsigned char key[SIEVE_KEY_BYTES],
-    int64_t seconds);
+    const struct sieve_node *n, const struct sieve_record *record);
 /* Resolves the tags :create, :specialuse, :flags and a name to a place. */
 enum sieve_flow sieve_store_resolve(struct sieve_run *r,
     const struct sieve_node *n, struct sv mailbox, struct sieve_store *out);

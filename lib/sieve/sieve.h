@@ -288,6 +288,9 @@ struct sieve_action {
 struct sieve_record {
 	unsigned char key[SIEVE_KEY_BYTES];
 	int64_t seconds;
+	/* That the sender was answered (vacation): not to be remembered if the
+	 * host does not send that. */
+	bool answer;
 };
 
 /*

@@ -13,6 +13,11 @@
 #define DAY	     86400
 #define DAYS_DEFAULT 7
 #define LETTER_MAX   (1 << 20)
+/* What reading addresses costs, for each byte; comparing one with one of
+ * :addresses, and with the owner's. */
+#define ADDRESS_WORK 16
+#define ALSO_WORK    2
+#define MINE_WORK    60
 
 bool
 sieve_check_from(struct sieve_check *c, const struct sieve_node *n)
@@ -79,26 +84,50 @@ period(const struct sieve_run *r, const struct sieve_node *n)
 
 struct recipients {
 	struct sieve_run *r;
-	struct sv *also; /* :addresses */
+	struct sv *also; /* :addresses, without names; empty: not one */
 	size_t nalso;
 	struct buf *mine; /* the one that was found */
 };
+
+/* Read once: a header may have more addresses than anybody counts. */
+static enum sieve_flow
+read_also(struct recipients *w, const struct sieve_node *n)
+{
+	struct sieve_run *r = w->r;
+	enum sieve_flow f = sieve_expand_all(
+	    r, n, sieve_tag_value(n, T_ADDRESSES), &w->also, &w->nalso);
+
+	for (size_t i = 0; i < w->nalso && f == FLOW_ON; i++) {
+		struct buf b;
+
+		f = sieve_charge(
+		    r, n, ADDRESS_WORK * (uint64_t)w->also[i].n + ALSO_WORK);
+		buf_init(&b, 2048);
+		if (!sieve_address_read(w->also[i], &b))
+			buf_reset(&b);
+		w->also[i] = arena_dup(&r->scratch, buf_sv(&b));
+		buf_fini(&b);
+	}
+	return f;
+}
 
 /* One of :addresses? */
 static bool
 is_also_mine(const struct recipients *w, struct sv address)
 {
-	bool mine = false;
+	for (size_t i = 0; i < w->nalso; i++)
+		if (w->also[i].n > 0 && sv_ieq(address, w->also[i]))
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < w->nalso && !mine; i++) {
-		struct buf b;
-
-		buf_init(&b, 2048);
-		mine = sieve_address_read(w->also[i], &b) &&
-		       sv_ieq(address, buf_sv(&b));
-		buf_fini(&b);
-	}
-	return mine;
+/* Of a field: the shortest address is as long as "a@b,". */
+static uint64_t
+look_work(const struct recipients *w, struct sv value)
+{
+	return (ADDRESS_WORK +
+		   (ALSO_WORK * (uint64_t)w->nalso + MINE_WORK) / 4) *
+	       (uint64_t)value.n;
 }
 
 static enum sieve_flow
@@ -131,15 +160,18 @@ find_mine(struct sieve_run *r, const struct sieve_node *n, struct buf *out,
 	struct mail_field field;
 	enum sieve_flow f;
 
-	f = sieve_expand_all(
-	    r, n, sieve_tag_value(n, T_ADDRESSES), &w.also, &w.nalso);
+	f = read_also(&w, n);
 	if (f == FLOW_ON)
 		*from_me = is_also_mine(&w, r->message->from);
 	while (f == FLOW_ON && mail_field_next(&header, &field))
-		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-			if (f == FLOW_ON && sv_ieq(field.name, names[i]))
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+			if (f != FLOW_ON || !sv_ieq(field.name, names[i]))
+				continue;
+			f = sieve_charge(r, n, look_work(&w, field.value));
+			if (f == FLOW_ON)
 				f = sieve_addresses_each(
 				    field.value, look_at, &w);
+		}
 	if (f == FLOW_ON)
 		buf_reset(out);
 	return f == FLOW_STOP ? FLOW_ON : f;
@@ -194,7 +226,7 @@ answered(struct sieve_run *r, const struct sieve_node *n, struct sv author,
     bool *out)
 {
 	struct sv who[] = {r->message->from, author};
-	unsigned char key[2][SIEVE_KEY_BYTES];
+	struct sieve_record record[2];
 	enum sieve_flow f = FLOW_ON;
 	int rc = RC_OK;
 
@@ -202,15 +234,17 @@ answered(struct sieve_run *r, const struct sieve_node *n, struct sv author,
 	for (size_t i = 0; i < 2 && rc == RC_OK; i++) {
 		bool seen = false;
 
-		make_key(r, n, who[i], key[i]);
+		record[i] = (struct sieve_record){
+		    .seconds = period(r, n), .answer = true};
+		make_key(r, n, who[i], record[i].key);
 		if (r->host->seen != NULL)
-			rc = r->host->seen(r->arg, key[i], &seen);
+			rc = r->host->seen(r->arg, record[i].key, &seen);
 		*out |= rc == RC_OK && seen;
 	}
 	if (rc == RC_TEMP)
 		return FLOW_TEMP;
 	for (size_t i = 0; i < 2 && !*out && f == FLOW_ON; i++)
-		f = sieve_add_record(r, n, key[i], period(r, n));
+		f = sieve_add_record(r, n, &record[i]);
 	return f;
 }
 

@@ -605,6 +605,37 @@ START_TEST(sieve__reads_lines_that_end_with_lf)
 }
 END_TEST
 
+/* A header without end is not compared with each of :addresses for nothing. */
+START_TEST(sieve__counts_addresses)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_message m = {
+	    .has_envelope = true, .from = SV("x@far.test"), .spam = -1};
+	struct sieve_result r;
+	struct sieve_script *s;
+	struct buf b, text;
+
+	buf_init(&text, 1 << 20);
+	buf_adds(&text, "require \"vacation\"; vacation :addresses [\"a@b.c\"");
+	repeat(&text, ",\"a@b.c\"", 4000);
+	buf_adds(&text, "] \"away\";");
+	buf_init(&b, 32 << 20);
+	buf_adds(&b, "From: x@far.test\r\nTo: d@e.f");
+	repeat(&b, ",d@e.f", 200000);
+	buf_adds(&b, "\r\n\r\nx\r\n");
+	m.bytes = buf_sv(&b);
+	ck_assert_int_eq(sieve_compile(buf_sv(&text), &o, &s, &errors), RC_OK);
+	ck_assert_int_eq(sieve_run(&s, 1, &m, &nobody, NULL, &r), RC_OK);
+	ck_assert(r.failed);
+	ck_assert_str_eq(
+	    r.error.text, "the script takes too long for this message");
+	sieve_result_fini(&r);
+	sieve_script_free(&s);
+	buf_fini(&b);
+	buf_fini(&text);
+}
+END_TEST
+
 UNIT_TESTS(bounds)
 {
 	TCase *t = tcase_create("bounds");
@@ -626,5 +657,6 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__looks_at_the_clock);
 	tcase_add_test(t, sieve__changes_a_message_only_so_often);
 	tcase_add_test(t, sieve__decides_about_messages_of_all_kinds);
+	tcase_add_test(t, sieve__counts_addresses);
 	return t;
 }
