@@ -81,6 +81,59 @@ show(struct body *b, struct sink *k, struct sv text, bool html, size_t most)
 	return sv_skip(text, n);
 }
 
+/* Is it hardly anything but blanks? */
+static bool
+is_thin(struct sv shown, size_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < shown.n && n < most / 24; i++)
+		n += (unsigned char)shown.p[i] > ' ';
+	return n < most / 24;
+}
+
+/* Where blanks, styles or comments take the room of what is shown: all of it,
+ * and the blanks as one. */
+static void
+take_thin(struct body *b, struct sink *k, struct sv msg,
+    const struct mime_part *p, bool html, size_t most, size_t tail)
+{
+	size_t from = b->shown.n;
+	struct buf text, plain;
+	struct sv rest;
+
+	buf_init(&text, 4 * BODY_MAX);
+	buf_init(&plain, 4 * BODY_MAX);
+	decode(msg, p, 0, p->body_len, &text);
+	(void)show(b, k, buf_sv(&text), html, BODY_MAX);
+	junk_text_plain(sv_skip(buf_sv(&b->shown), from), &plain);
+	buf_truncate(&b->shown, from);
+	buf_addsv(&b->shown, sv_first(buf_sv(&plain), most));
+	buf_addc(&b->shown, '\n');
+	rest = sv_skip(buf_sv(&plain), most);
+	buf_addsv(&b->shown, sv_skip(rest, rest.n > tail ? rest.n - tail : 0));
+	buf_addc(&b->shown, '\n');
+	buf_fini(&plain);
+	buf_fini(&text);
+}
+
+/* Where the last bytes of a body begin, so that they can be decoded: base64
+ * comes by four characters. */
+static uint64_t
+tail_begin(struct sv msg, const struct mime_part *p)
+{
+	struct sv body = sv_first(sv_skip(msg, p->body_off), p->body_len);
+	size_t at = body.n - RAW_TAIL, n = 0;
+
+	if (p->encoding != MIME_ENC_BASE64)
+		return at;
+	for (size_t i = 0; i < at; i++)
+		n += ascii_is_graph(body.p[i]);
+	while (n % 4 != 0 && at < body.n)
+		n += ascii_is_graph(body.p[at++]);
+	return at;
+}
+
 /* Its head and its tail, and all links. */
 static void
 take_text(struct body *b, struct sink *k, struct sv msg,
@@ -88,7 +141,9 @@ take_text(struct body *b, struct sink *k, struct sv msg,
 {
 	bool first = b->texts + b->htmls == 0;
 	uint64_t raw = html ? RAW_HTML : RAW_TEXT;
-	size_t tail = first ? TEXT_TAIL : MORE_TAIL, from;
+	size_t tail = first ? TEXT_TAIL : MORE_TAIL;
+	size_t most = first ? TEXT_HEAD : MORE_HEAD;
+	size_t from = b->shown.n, hidden = b->hidden.n;
 	struct buf text;
 	struct sv rest;
 
@@ -99,10 +154,20 @@ take_text(struct body *b, struct sink *k, struct sv msg,
 		b->texts++;
 	buf_init(&text, 4 * RAW_HTML);
 	decode(msg, p, 0, p->body_len < raw ? p->body_len : raw, &text);
-	rest = show(b, k, buf_sv(&text), html, first ? TEXT_HEAD : MORE_HEAD);
+	rest = show(b, k, buf_sv(&text), html, most);
 	junk_text_links(rest, &b->links);
+	if (is_thin(sv_skip(buf_sv(&b->shown), from), most) &&
+	    (rest.n > 0 || p->body_len > raw)) {
+		buf_fini(&text);
+		buf_truncate(&b->shown, from);
+		buf_truncate(&b->hidden, hidden);
+		take_thin(b, k, msg, p, html, most, tail);
+		return;
+	}
 	if (p->body_len > raw + RAW_TAIL) {
-		decode(msg, p, p->body_len - RAW_TAIL, RAW_TAIL, &text);
+		uint64_t at = tail_begin(msg, p);
+
+		decode(msg, p, at, p->body_len - at, &text);
 		rest = buf_sv(&text);
 	}
 	if (rest.n > RAW_TAIL)

@@ -42,19 +42,6 @@ static const struct {
     {SV("authentication-results"), FIELD_OURS, 0, false},
     {SV("received-spf"), FIELD_OURS, 0, false},
     {SV("x-original-to"), FIELD_OURS, 0, false},
-    {SV("x-bogosity"), FIELD_OURS, 0, false},
-    {SV("x-virus-scanned"), FIELD_OURS, 0, false},
-    {SV("x-virus-status"), FIELD_OURS, 0, false},
-    {SV("x-dspam-result"), FIELD_OURS, 0, false},
-    {SV("x-rspamd-score"), FIELD_OURS, 0, false},
-    {SV("x-spam"), FIELD_OURS, 0, false},
-    {SV("x-barracuda-spam-score"), FIELD_OURS, 0, false},
-    {SV("x-pyzor"), FIELD_OURS, 0, false},
-    {SV("x-razor"), FIELD_OURS, 0, false},
-    {SV("x-junk"), FIELD_OURS, 0, false},
-    {SV("x-dcc"), FIELD_OURS, 0, false},
-    {SV("x-status"), FIELD_OURS, 0, false},
-    {SV("x-uid"), FIELD_OURS, 0, false},
     {SV("status"), FIELD_OURS, 0, false},
     {SV("received"), FIELD_RECEIVED, 0, false},
     {SV("subject"), FIELD_SUBJECT, 0, false},
@@ -81,19 +68,31 @@ static const struct {
 
 #define FIELD_ROWS (sizeof(field_row) / sizeof(field_row[0]))
 
-/* Those of one filter. */
+/* What filters, scanners and mail programs write into it on the way and later.
+ * By all that begins so. */
 static bool
 is_of_filter(struct sv name)
 {
-	static const struct sv start[] = {SV("arc-"), SV("x-spam-"),
-	    SV("x-hearthmail-"), SV("x-rspamd-"), SV("x-dspam-"),
-	    SV("x-microsoft-antispam"), SV("x-forefront-antispam"),
-	    SV("x-ms-exchange-organization-scl"), SV("x-proofpoint-spam"),
-	    SV("x-mozilla-"), SV("x-evolution"), SV("x-keywords")};
+	static const struct sv start[] = {SV("account-key"), SV("amavis-alert"),
+	    SV("antispam"), SV("antivirus"), SV("apple-"), SV("asf-spam"),
+	    SV("asg-"), SV("barracuda-"), SV("bogosity"), SV("cloudmark-"),
+	    SV("cmae-"), SV("crm114-"), SV("dcc"), SV("dspam-"),
+	    SV("evolution"), SV("exchange-antispam"), SV("folder"),
+	    SV("forefront-"), SV("gmail-labels"), SV("gmx-anti"), SV("grey"),
+	    SV("hearthmail-"), SV("ironport-"), SV("junk"), SV("keywords"),
+	    SV("label"), SV("mailscanner"), SV("microsoft-antispam"),
+	    SV("mozilla-"), SV("ms-exchange-organization-"), SV("ovh-spam"),
+	    SV("policyd-"), SV("proofpoint-"), SV("purgate"), SV("pyzor"),
+	    SV("razor"), SV("rspamd-"), SV("sa-exim"), SV("sophos"), SV("spam"),
+	    SV("status"), SV("tm-as-"), SV("uid"), SV("virus"), SV("vr-"),
+	    SV("yandex-spam")};
 	size_t i;
 
-	if (name.n < 4 || (name.p[0] != 'x' && name.p[0] != 'a'))
+	if (sv_starts(name, SV("arc-")))
+		return true;
+	if (!sv_starts(name, SV("x-")))
 		return false;
+	name = sv_skip(name, 2);
 	for (i = 0; i < sizeof(start) / sizeof(start[0]); i++)
 		if (sv_starts(name, start[i]))
 			return true;

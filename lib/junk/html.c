@@ -9,7 +9,7 @@
 #include "junk/feature_priv.h"
 
 #define TAG_MAX	   2000
-#define ENTITY_MAX 10
+#define ENTITY_MAX 16
 #define HIDDEN_MAX 2048 /* enough of it */
 
 struct page {
@@ -110,6 +110,7 @@ tag_is(struct sv name)
 /* Those of a tag that are of interest; empty where it does not have them. */
 struct attributes {
 	struct sv style, color, size, link;
+	bool hidden;
 };
 
 static size_t
@@ -158,6 +159,8 @@ use_attribute(struct attributes *a, struct sv name, struct sv value)
 		a->color = value;
 	else if (name.n == 4 && sv_eq(name, SV("size")))
 		a->size = value;
+	else if (name.n == 6 && sv_eq(name, SV("hidden")))
+		a->hidden = true;
 	else if ((name.n == 4 && sv_eq(name, SV("href"))) ||
 		 (name.n == 3 && sv_eq(name, SV("src"))) ||
 		 (name.n == 6 && sv_eq(name, SV("action"))))
@@ -188,52 +191,171 @@ take_attributes(struct sv s, struct attributes *out)
 	}
 }
 
+/* A number at the front, in thousandths; what is behind it stays in *s. */
+static uint32_t
+take_number(struct sv *s)
+{
+	uint32_t n = 0, place = 1000;
+	bool dot = false;
+	size_t i;
+
+	for (i = 0;
+	     i < s->n && (ascii_is_digit(s->p[i]) || (s->p[i] == '.' && !dot));
+	     i++) {
+		if (s->p[i] == '.') {
+			dot = true;
+			continue;
+		}
+		if (dot)
+			place /= 10;
+		if (n < 1000000)
+			n = dot ? n + (uint32_t)(s->p[i] - '0') * place
+				: n * 10 + (uint32_t)(s->p[i] - '0') * 1000;
+	}
+	*s = sv_trim(sv_skip(*s, i));
+	return n;
+}
+
+/* As light as paper, of 255. */
+#define WHITE 250
+
+/* "#fff", "#fefefe", "ffffff" */
+static bool
+is_white_hex(struct sv s)
+{
+	size_t each;
+
+	if (sv_starts(s, SV("#")))
+		s = sv_skip(s, 1);
+	each = s.n / 3;
+	if (s.n != 3 && s.n != 6)
+		return false;
+	for (size_t i = 0; i < s.n; i += each) {
+		int high = ascii_hex(s.p[i]),
+		    low = ascii_hex(s.p[i + each - 1]);
+
+		if (high < 0 || low < 0 || high * 16 + low < WHITE)
+			return false;
+	}
+	return true;
+}
+
+/* "rgb(255, 255, 255)", "rgba(255 255 255 / 1)"; what is behind a last comma
+ * shines through. */
+static bool
+is_white_rgb(struct sv s)
+{
+	if (!sv_starts(s, SV("rgb")))
+		return false;
+	s = sv_skip(s, sv_chr(s, '(') + 1);
+	for (unsigned i = 0; i < 3; i++) {
+		s = sv_trim(s);
+		if (s.n == 0 || !ascii_is_digit(s.p[0]) ||
+		    take_number(&s) < WHITE * 1000)
+			return false;
+		if (sv_starts(s, SV(",")))
+			s = sv_skip(s, 1);
+	}
+	return true;
+}
+
 static bool
 is_white(struct sv colour)
 {
-	return sv_eq(colour, SV("white")) || sv_eq(colour, SV("#fff")) ||
-	       sv_eq(colour, SV("#ffffff")) ||
-	       sv_starts(colour, SV("#fefefe")) ||
-	       sv_eq(colour, SV("transparent")) || sv_eq(colour, SV("ffffff"));
+	return sv_eq(colour, SV("white")) || sv_eq(colour, SV("transparent")) ||
+	       is_white_hex(colour) || is_white_rgb(colour);
 }
 
-/* 0, 0px, 1px, .1em */
+static bool
+is_zero(struct sv value)
+{
+	return value.n > 0 &&
+	       (ascii_is_digit(value.p[0]) || value.p[0] == '.') &&
+	       take_number(&value) == 0;
+}
+
+/* Nobody can read it: 0, 1px, .1em, 5% */
 static bool
 is_tiny(struct sv size)
 {
-	return size.n > 0 &&
-	       (size.p[0] == '0' || sv_starts(size, SV(".0")) ||
-		   sv_eq(size, SV("1px")) || sv_eq(size, SV("1pt")));
+	uint32_t n;
+
+	if (size.n == 0 || (!ascii_is_digit(size.p[0]) && size.p[0] != '.'))
+		return false;
+	n = take_number(&size);
+	if (sv_starts(size, SV("em")) || sv_starts(size, SV("rem")))
+		return n < 200;
+	if (sv_starts(size, SV("%")))
+		return n < 20000;
+	if (size.n == 0 || sv_starts(size, SV("px")) ||
+	    sv_starts(size, SV("pt")))
+		return n < 2000;
+	return n == 0;
 }
 
-/* One "name: value" of a style. */
+/* "-9999px": out of the page. */
+static bool
+is_far_away(struct sv value)
+{
+	if (!sv_starts(value, SV("-")))
+		return false;
+	value = sv_skip(value, 1);
+	return take_number(&value) >= 500 * 1000 && !sv_starts(value, SV("%"));
+}
+
+/* What the properties of a style say together. */
 struct styled {
 	bool hidden, white, has_back;
+	bool flat, cut; /* of no height or width; what is outside is not seen */
 };
+
+static bool
+is_one_of(struct sv name, const struct sv *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sv_eq(name, all[i]))
+			return true;
+	return false;
+}
 
 static void
 use_property(struct styled *d, struct sv name, struct sv value)
 {
+	static const struct sv sides[] = {
+	    SV("height"), SV("max-height"), SV("width"), SV("max-width")};
+	static const struct sv places[] = {SV("text-indent"), SV("left"),
+	    SV("top"), SV("right"), SV("margin-left"), SV("margin-top")};
+
+	/* "!important" */
+	value = sv_trim(sv_first(value, sv_chr(value, '!')));
 	if (sv_eq(name, SV("display")))
 		d->hidden |= sv_starts(value, SV("none"));
 	else if (sv_eq(name, SV("visibility")))
-		d->hidden |= sv_starts(value, SV("hidden"));
+		d->hidden |= sv_starts(value, SV("hidden")) ||
+			     sv_starts(value, SV("collapse"));
 	else if (sv_eq(name, SV("font-size")))
 		d->hidden |= is_tiny(value);
 	else if (sv_eq(name, SV("opacity")))
-		d->hidden |= sv_eq(value, SV("0"));
+		d->hidden |= is_zero(value);
 	else if (sv_eq(name, SV("mso-hide")))
 		d->hidden |= sv_starts(value, SV("all"));
 	else if (sv_eq(name, SV("color")))
 		d->white = is_white(value);
-	else if (sv_eq(name, SV("background-color")))
-		d->has_back = value.n > 0;
+	else if (sv_eq(name, SV("background-color")) ||
+		 sv_eq(name, SV("background")))
+		d->has_back |= value.n > 0 && !is_white(value);
+	else if (sv_eq(name, SV("overflow")))
+		d->cut = sv_starts(value, SV("hidden"));
+	else if (is_one_of(name, sides, 4))
+		d->flat |= is_zero(value);
+	else if (is_one_of(name, places, 6))
+		d->hidden |= is_far_away(value);
 }
 
 static bool
 hides(struct sv name, const struct attributes *a)
 {
-	struct styled d = {false, false, false};
+	struct styled d = {.hidden = a->hidden};
 	struct sv style = a->style;
 
 	while (style.n > 0) {
@@ -244,7 +366,7 @@ hides(struct sv name, const struct attributes *a)
 			use_property(&d, sv_trim(sv_first(one, colon)),
 			    sv_trim(sv_skip(one, colon + 1)));
 	}
-	if (d.hidden || (d.white && !d.has_back))
+	if (d.hidden || (d.flat && d.cut) || (d.white && !d.has_back))
 		return true;
 	return (a->color.n > 0 || a->size.n > 0) && sv_eq(name, SV("font")) &&
 	       (is_white(a->color) || sv_eq(a->size, SV("0")));
@@ -274,11 +396,32 @@ start_hiding(struct page *p, struct sv name, unsigned is)
 	junk_put2(p->out->sink, JUNK_SHAPE, SV("hides in"), name);
 }
 
+/* Does a start tag of that name end the element that hides, which nobody has
+ * to end [HTML 13.1.2.4]? */
+static bool
+ends_hider(struct sv hider, struct sv name)
+{
+	static const struct sv blocks[] = {SV("p"), SV("div"), SV("table"),
+	    SV("ul"), SV("ol"), SV("dl"), SV("pre"), SV("form"), SV("hr"),
+	    SV("h1"), SV("h2"), SV("h3"), SV("h4"), SV("h5"), SV("h6"),
+	    SV("center"), SV("blockquote"), SV("section"), SV("article")};
+	static const struct sv cells[] = {SV("td"), SV("th"), SV("tr")};
+
+	if (sv_eq(hider, SV("p")))
+		return is_one_of(name, blocks, sizeof blocks / sizeof *blocks);
+	if (sv_eq(hider, SV("td")) || sv_eq(hider, SV("th")))
+		return is_one_of(name, cells, 3);
+	return (sv_eq(hider, SV("li")) || sv_eq(hider, SV("tr"))) &&
+	       sv_eq(hider, name);
+}
+
 /* What a tag changes about what is hidden. */
 static void
 use_hiding(struct page *p, struct sv name, bool end, unsigned is,
     const struct attributes *a)
 {
+	if (p->depth == 1 && !end && ends_hider(sv_str(p->hider), name))
+		p->depth = 0;
 	if (p->depth > 0 && sv_eq(name, sv_str(p->hider))) {
 		if (end)
 			p->depth--;
@@ -368,6 +511,45 @@ entity(struct sv name)
 	    {SV("shy"), 0xad},
 	    {SV("zwnj"), 0x200c},
 	    {SV("zwj"), 0x200d},
+	    {SV("lrm"), 0x200e},
+	    {SV("rlm"), 0x200f},
+	    {SV("ZeroWidthSpace"), 0x200b},
+	    {SV("NoBreak"), 0x2060},
+	    {SV("ApplyFunction"), 0x2061},
+	    {SV("af"), 0x2061},
+	    {SV("InvisibleTimes"), 0x2062},
+	    {SV("it"), 0x2062},
+	    {SV("InvisibleComma"), 0x2063},
+	    {SV("ic"), 0x2063},
+	    {SV("ensp"), 0x2002},
+	    {SV("emsp"), 0x2003},
+	    {SV("thinsp"), 0x2009},
+	    {SV("hairsp"), 0x200a},
+	    {SV("Tab"), '\t'},
+	    {SV("NewLine"), '\n'},
+	    {SV("dollar"), '$'},
+	    {SV("excl"), '!'},
+	    {SV("num"), '#'},
+	    {SV("percnt"), '%'},
+	    {SV("commat"), '@'},
+	    {SV("period"), '.'},
+	    {SV("colon"), ':'},
+	    {SV("sol"), '/'},
+	    {SV("lowbar"), '_'},
+	    {SV("hyphen"), 0x2010},
+	    {SV("rsquo"), 0x2019},
+	    {SV("lsquo"), 0x2018},
+	    {SV("rdquo"), 0x201d},
+	    {SV("ldquo"), 0x201c},
+	    {SV("hellip"), 0x2026},
+	    {SV("pound"), 0xa3},
+	    {SV("Auml"), 0xc4},
+	    {SV("Ouml"), 0xd6},
+	    {SV("Uuml"), 0xdc},
+	    {SV("aacute"), 0xe1},
+	    {SV("iacute"), 0xed},
+	    {SV("oacute"), 0xf3},
+	    {SV("uacute"), 0xfa},
 	};
 	uint32_t cp = 0;
 	size_t i;

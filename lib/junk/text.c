@@ -166,35 +166,63 @@ junk_text_grams(struct sink *k, struct sv text)
 	}
 }
 
-/* Soft hyphens, joiners, marks of direction, the byte order mark. */
+/* Soft hyphens, joiners, fillers, marks of direction, variants and tags, the
+ * byte order mark; lines through and below letters. */
 static bool
 has_no_width(uint32_t cp)
 {
-	return cp == 0xad || cp == 0x34f || cp == 0x61c ||
-	       (cp >= 0x200b && cp <= 0x200f) ||
-	       (cp >= 0x202a && cp <= 0x202e) ||
-	       (cp >= 0x2060 && cp <= 0x2064) ||
-	       (cp >= 0xfe00 && cp <= 0xfe0f) || cp == 0xfeff || cp == 0x180e;
+	static const struct {
+		uint32_t from, to;
+	} row[] = {{0xad, 0xad}, {0x305, 0x305}, {0x332, 0x338}, {0x33f, 0x33f},
+	    {0x34f, 0x34f}, {0x35c, 0x362}, {0x61c, 0x61c}, {0x115f, 0x1160},
+	    {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f},
+	    {0x202a, 0x202e}, {0x2060, 0x206f}, {0x20d0, 0x20f0},
+	    {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff},
+	    {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a},
+	    {0xe0000, 0xe0fff}};
+	size_t i = 0;
+
+	while (i < sizeof row / sizeof *row && cp > row[i].to)
+		i++;
+	return i < sizeof row / sizeof *row && cp >= row[i].from;
 }
 
 static bool
 is_blank(uint32_t cp)
 {
-	return cp <= ' ' || cp == 0x7f || cp == 0xa0 ||
-	       (cp >= 0x2000 && cp <= 0x200a) || cp == 0x202f || cp == 0x3000;
+	return cp <= ' ' || (cp >= 0x7f && cp <= 0xa0) || cp == 0x1680 ||
+	       (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 ||
+	       cp == 0x202f || cp == 0x205f || cp == 0x3000 || cp == 0x2800;
 }
 
-/* Letters that are written wide or in a mathematical alphabet are the plain
- * ones. */
+/* Letters that are written wide, in a mathematical alphabet, in circles or
+ * squares are the plain ones. */
 static uint32_t
 plain_letter(uint32_t cp)
 {
+	/* Those that the mathematical alphabets lack, from 0x2102 on. */
+	static const char letterlike[] =
+	    "C.......gHHHhhIILl.N...PQRRR......Z...Z.K.BC.eEF.Mo";
+
+	if (cp >= 0x2102 && cp < 0x2102 + sizeof letterlike - 1 &&
+	    letterlike[cp - 0x2102] != '.')
+		return (uint32_t)letterlike[cp - 0x2102];
+	if (cp >= 0x249c && cp <= 0x24b5)
+		return cp - 0x249c + 'a';
+	if (cp >= 0x24b6 && cp <= 0x24cf)
+		return cp - 0x24b6 + 'A';
+	if (cp >= 0x24d0 && cp <= 0x24e9)
+		return cp - 0x24d0 + 'a';
 	if (cp >= 0xff01 && cp <= 0xff5e)
 		return cp - 0xff01 + '!';
 	if (cp >= 0x1d400 && cp <= 0x1d6a3) {
 		cp = (cp - 0x1d400) % 52;
 		return cp < 26 ? 'A' + cp : 'a' + cp - 26;
 	}
+	if (cp >= 0x1d7ce && cp <= 0x1d7ff)
+		return (cp - 0x1d7ce) % 10 + '0';
+	if (cp >= 0x1f110 && cp <= 0x1f189 && (cp - 0x1f110) % 32 < 26)
+		return (cp - 0x1f110) % 32 + 'A';
 	return cp;
 }
 

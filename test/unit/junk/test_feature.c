@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../unit.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "fixture.h"
 
@@ -9,6 +10,9 @@
 #define HTML HEAD "Content-Type: text/html; charset=utf-8\r\n\r\n"
 #define TEXT HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n"
 
+#define TEN(s)	  s s s s s s s s s s
+#define BLANK_8K  TEN(TEN(TEN("\r\n  \r\n  ")))
+#define BREAKS_8K TEN(TEN(TEN("<br>\r\n  ")))
 #define WORDS_10  "one two three four five six seven eight nine ten "
 #define WORDS_50  WORDS_10 WORDS_10 WORDS_10 WORDS_10 WORDS_10
 #define WORDS_250 WORDS_50 WORDS_50 WORDS_50 WORDS_50 WORDS_50
@@ -51,7 +55,57 @@ static const struct {
 	JUNK_WORD, "offer", true},
     {"of no size", HTML "<span style='font-size:0px'>novel</span> buy",
 	JUNK_HIDDEN, "novel", true},
+    {"hidden by its attribute", HTML "<div hidden>novel</div> buy", JUNK_WORD,
+	"novel", false},
+    {"light on white, for certain",
+	HTML "<p style='color:#fdfdfd !important'>novel</p> buy", JUNK_HIDDEN,
+	"novel", true},
+    {"white by its parts",
+	HTML "<p style='COLOR: RGB(255, 255, 255)'>novel</p> buy", JUNK_HIDDEN,
+	"novel", true},
+    {"white on white by both",
+	HTML "<p style='color:#fff;background:white'>novel</p> buy",
+	JUNK_HIDDEN, "novel", true},
+    {"grey is shown", HTML "<p style='color:#eee'>offer</p>", JUNK_WORD,
+	"offer", true},
+    {"smaller than the rest is shown",
+	HTML "<span style='font-size:0.9em'>offer</span>", JUNK_WORD, "offer",
+	true},
+    {"smaller in percent", HTML "<span style='font-size:80%'>offer</span>",
+	JUNK_WORD, "offer", true},
+    {"far smaller", HTML "<span style='font-size:.1em'>novel</span> buy",
+	JUNK_HIDDEN, "novel", true},
+    {"half a pixel", HTML "<span style='font-size:0.5px'>novel</span> buy",
+	JUNK_HIDDEN, "novel", true},
+    {"half transparent is shown", HTML "<span style='opacity:0.5'>offer</span>",
+	JUNK_WORD, "offer", true},
+    {"transparent", HTML "<span style='opacity:0.0'>novel</span> buy",
+	JUNK_HIDDEN, "novel", true},
+    {"flat", HTML "<div style='max-height:0px;overflow:hidden'>novel</div> buy",
+	JUNK_HIDDEN, "novel", true},
+    {"out of the page",
+	HTML "<div style='position:absolute;left:-9999px'>novel</div> buy",
+	JUNK_HIDDEN, "novel", true},
+    {"a margin is shown", HTML "<div style='margin-top:-8px'>offer</div>",
+	JUNK_WORD, "offer", true},
+    {"a paragraph that nobody ends",
+	HTML "<p style='display:none'>novel<p>buy viagra", JUNK_WORD, "viagra",
+	true},
+    {"a cell likewise", HTML "<tr><td style='display:none'>novel<td>buy viagra",
+	JUNK_WORD, "viagra", true},
+    {"styles without end in front",
+	HTML "<style>" WORDS_250 WORDS_250 WORDS_250 WORDS_250 WORDS_250
+	    WORDS_250 WORDS_250 WORDS_250 WORDS_250 WORDS_250 WORDS_250
+		WORDS_250 WORDS_250 WORDS_250 "</style><p>buy viagra</p>"
+	     "<!-- " WORDS_250 "-->",
+	JUNK_WORD, "viagra", true},
+    {"line breaks without end in front", TEXT BLANK_8K "buy viagra" BLANK_8K,
+	JUNK_WORD, "viagra", true},
+    {"the same in HTML", HTML BREAKS_8K "buy viagra" BREAKS_8K, JUNK_WORD,
+	"viagra", true},
     {"entities", HTML "V&#105;&#x61;gra", JUNK_WORD, "viagra", true},
+    {"entities that are not seen", HTML "Vi&ZeroWidthSpace;a&lrm;gr&it;a",
+	JUNK_WORD, "viagra", true},
     {"zero width",
 	TEXT "V\xe2\x80\x8bi\xe2\x80\x8c"
 	     "agra",
@@ -62,6 +116,18 @@ static const struct {
 	JUNK_WORD, "viagra", true},
     {"wide letters", TEXT "\xef\xbd\x96\xef\xbd\x89\xef\xbd\x81gra", JUNK_WORD,
 	"viagra", true},
+    {"fillers and tags",
+	TEXT "V\xe3\x85\xa4i\xf3\xa0\x81\xa1"
+	     "a\xe2\x81\xa6gra",
+	JUNK_WORD, "viagra", true},
+    {"lines through letters",
+	TEXT "v\xcc\xb6i\xcc\xb6"
+	     "a\xcc\xb6gra",
+	JUNK_WORD, "viagra", true},
+    {"letters in circles and squares",
+	TEXT "\xe2\x93\xa5\xe2\x93\x98\xf0\x9f\x84\xb0\xe2\x84\x8a"
+	     "r\xf0\x9f\x85\xb0",
+	JUNK_WORD, "viagra", true},
     {"base64",
 	HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n"
 	     "\r\ndmlhZ3Jh\r\n",
@@ -94,6 +160,16 @@ static const struct {
 	"X-Hearthmail-Junk", false},
     {"another filter's mark", "X-Spam-Status: No, score=-9\r\n" TEXT "x",
 	JUNK_HEADER, "X-Spam-Status", false},
+    {"that of one more", "X-Spamd-Result: default: False [-9]\r\n" TEXT "x",
+	JUNK_HEADER, "X-Spamd-Result", false},
+    {"of a gateway", "X-IronPort-Anti-Spam-Result: A0\r\n" TEXT "x",
+	JUNK_HEADER, "X-IronPort-Anti-Spam-Result", false},
+    {"of a scanner", "X-Antivirus-Status: Clean\r\n" TEXT "x", JUNK_HEADER,
+	"X-Antivirus-Status", false},
+    {"of a mail program", "X-Account-Key: account1\r\nX-UIDL: 7\r\n" TEXT "x",
+	JUNK_HEADER, "X-Account-Key", false},
+    {"what a program says of itself", "X-Mailer: a\r\n" TEXT "x", JUNK_HEADER,
+	"X-Mailer", true},
 };
 
 START_TEST(feature__row)
@@ -103,6 +179,35 @@ START_TEST(feature__row)
 	take(rows[_i].message, f);
 	ck_assert_msg(has(f, rows[_i].kind, rows[_i].text) == rows[_i].there,
 	    "%s", rows[_i].name);
+	free(f);
+}
+END_TEST
+
+/* The tail of a long text in base64 is text, wherever it is cut. */
+START_TEST(feature__base64_from_the_end)
+{
+	struct junk_features *f = calloc(1, sizeof *f);
+	struct buf b, plain;
+
+	buf_init(&b, 1 << 20);
+	buf_init(&plain, 1 << 20);
+	for (int i = 0; i < 20; i++)
+		buf_adds(&plain, WORDS_250);
+	buf_adds(&plain, "buy viagra");
+	buf_adds(&b, HEAD "Content-Transfer-Encoding: base64\r\n\r\n");
+	/* Lines of any length. */
+	for (size_t at = 0; at < plain.n; at += 42) {
+		base64_encode(sv_first(sv_skip(buf_sv(&plain), at), 42), &b);
+		buf_adds(&b, at % 84 == 0 ? "\r\n" : "\r\n ");
+	}
+	for (int i = 0; i < 4; i++) {
+		buf_adds(&b, " ");
+		memset(f, 0, sizeof *f);
+		take(b.p, f);
+		ck_assert_msg(has(f, JUNK_WORD, "viagra"), "%d", i);
+	}
+	buf_fini(&plain);
+	buf_fini(&b);
 	free(f);
 }
 END_TEST
@@ -176,6 +281,7 @@ UNIT_TESTS(feature)
 
 	tcase_add_loop_test(
 	    t, feature__row, 0, (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_test(t, feature__base64_from_the_end);
 	tcase_add_test(t, feature__same_before_and_after_delivery);
 	tcase_add_test(t, feature__bounded);
 	tcase_add_test(t, feature__named);
