@@ -1,6 +1,7 @@
 #include "imap/transfer/usual.h"
 
 #include "imap/client/response.h"
+#include "mail/folder.h"
 
 #define NAMES(n, ...)                     \
 	{                                 \
@@ -13,54 +14,6 @@
 struct names {
 	unsigned what;
 	const char *const *name;
-};
-
-static const struct names uses[] = {
-    NAMES(IMAP_LIST_SENT, "Sent", "Sent Items", "Sent Mail", "Sent Messages",
-	"Sent-Mail", "SentMail", "Sent Email", "Sent Emails", "Outbox (Sent)",
-	"Gesendet", "Gesendete Elemente", "Gesendete Objekte",
-	"Gesendete Nachrichten", "Gesendete E-Mails", "Gesendete Mails",
-	"Postausgang (gesendet)", "Envoyés", "Envoyé", "Messages envoyés",
-	"Éléments envoyés", "Courrier envoyé", "Objets envoyés", "Enviados",
-	"Elementos enviados", "Correo enviado", "Mensajes enviados",
-	"Itens enviados", "E-mails enviados", "E-mail enviado",
-	"Mensagens enviadas", "Posta inviata", "Inviata", "Inviati",
-	"Messaggi inviati", "Elementi inviati", "Verzonden", "Verzonden items",
-	"Verzonden berichten", "Skickat", "Skickade objekt", "Sendt post",
-	"Sendte elementer", "Sendt", "Sendte", "Lähetetyt", "Wysłane",
-	"Elementy wysłane", "Odeslané", "Odeslaná pošta", "Отправленные",
-	"Gönderilmiş Öğeler", "Gönderilenler"),
-    NAMES(IMAP_LIST_DRAFTS, "Drafts", "Draft", "Entwürfe", "Entwurf",
-	"Brouillons", "Brouillon", "Borradores", "Borrador", "Rascunhos",
-	"Rascunho", "Bozze", "Bozza", "Concepten", "Concept", "Utkast",
-	"Kladder", "Luonnokset", "Kopie robocze", "Wersje robocze", "Koncepty",
-	"Черновики", "Taslaklar"),
-    NAMES(IMAP_LIST_JUNK, "Junk", "Spam", "Junk E-mail", "Junk Email",
-	"Junk-E-mail", "Junk-E-Mail", "Junk Mail", "Bulk", "Bulk Mail",
-	"Spamverdacht", "Unerwünscht", "Werbung", "Spam-Verdacht",
-	"Unerwünschte Werbung", "Unerwünschte E-Mails", "Indésirables",
-	"Courrier indésirable", "Pourriel", "Pourriels", "Correo no deseado",
-	"No deseado", "Lixo eletrônico", "Lixo Eletrónico",
-	"Posta indesiderata", "Indesiderata", "Ongewenste e-mail", "Ongewenst",
-	"Skräppost", "Søppelpost", "Uønsket mail", "Uønsket e-mail",
-	"Roskaposti", "Wiadomości-śmieci", "Nevyžádaná pošta",
-	"Нежелательная почта", "Спам", "Önemsiz E-posta"),
-    NAMES(IMAP_LIST_TRASH, "Trash", "Deleted", "Deleted Items",
-	"Deleted Messages", "Deleted Mail", "Bin", "Waste", "Wastebasket",
-	"Papierkorb", "Gelöscht", "Gelöschte Elemente", "Gelöschte Objekte",
-	"Gelöschte Nachrichten", "Gelöschte E-Mails", "Corbeille",
-	"Éléments supprimés", "Messages supprimés", "Supprimés", "Papelera",
-	"Elementos eliminados", "Eliminados", "Lixeira", "Lixo",
-	"Itens excluídos", "Itens Eliminados", "Cestino", "Posta eliminata",
-	"Eliminati", "Messaggi eliminati", "Prullenbak", "Prullenmand",
-	"Verwijderd", "Verwijderde items", "Papperskorg", "Papperskorgen",
-	"Borttagna objekt", "Papirkurv", "Slettet post", "Slettede elementer",
-	"Roskakori", "Poistetut", "Kosz", "Elementy usunięte", "Koš",
-	"Odstraněná pošta", "Удаленные", "Удалённые", "Корзина", "Çöp Kutusu",
-	"Silinmiş Öğeler"),
-    NAMES(IMAP_LIST_ARCHIVE, "Archive", "Archives", "Archiv", "Archivo",
-	"Archivados", "Arquivo", "Archivio", "Archief", "Arkiv", "Arkisto",
-	"Archiwum", "Архив", "Arşiv", "Archivé"),
 };
 
 static const struct names inboxes[] = {
@@ -128,14 +81,16 @@ find(const struct names *t, size_t n, struct sv s)
 unsigned
 usual_use(struct sv name)
 {
-	static const struct sv above[] = {
-	    {"INBOX/", 6}, {"[Gmail]/", 8}, {"[Google Mail]/", 14}};
-	size_t i;
+	static const unsigned use[MAIL_FOLDERS] = {
+	    [MAIL_FOLDER_SENT] = IMAP_LIST_SENT,
+	    [MAIL_FOLDER_DRAFTS] = IMAP_LIST_DRAFTS,
+	    [MAIL_FOLDER_JUNK] = IMAP_LIST_JUNK,
+	    [MAIL_FOLDER_BULK] = IMAP_LIST_JUNK,
+	    [MAIL_FOLDER_TRASH] = IMAP_LIST_TRASH,
+	    [MAIL_FOLDER_ARCHIVE] = IMAP_LIST_ARCHIVE,
+	};
 
-	for (i = 0; i < sizeof above / sizeof above[0]; i++)
-		if (sv_istarts(name, above[i]))
-			name = sv_skip(name, above[i].n);
-	return FIND(uses, name);
+	return use[mail_folder_usual(name)];
 }
 
 bool

@@ -8,10 +8,8 @@
 
 #include "base/buf.h"
 
-/*
- * The special use (IMAP_LIST_SENT ...) of a folder that is usually called so,
- * or 0.  Only the first level counts, or one right below INBOX or [Gmail].
- */
+/* The special use (IMAP_LIST_SENT ...) of a folder that is usually called so
+ * (mail/folder.h), or 0. */
 unsigned usual_use(struct sv name);
 bool usual_inbox(struct sv name);
 

@@ -1,6 +1,7 @@
 #include "account/junk.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +24,14 @@
 #include "mail/field.h"
 #include "msgauth/authres.h"
 
-#define ASK_MS	    2000
-#define TEACH_MS    30000
-#define AT_ONCE	    4	  /* lessons before their answers are awaited */
-#define EVENTS_MAX  10000 /* that wait; what comes then is not learned */
-#define SAME_MOST   5	  /* of one size, that are compared */
-#define THROWN_MOST 500	  /* at once: all the same, the rest stays as it was */
-#define EXPIRE_MS   (6 * 60 * 60 * 1000)
-#define CHUNK	    256
-#define KEPT_BYTES  (4u << 20)
+#define ASK_MS	   2000
+#define TEACH_MS   30000
+#define AT_ONCE	   4	 /* lessons before their answers are awaited */
+#define EVENTS_MAX 10000 /* that wait; what comes then is not learned */
+#define SAME_MOST  5	 /* of one size, that are compared */
+#define EXPIRE_MS  (6 * 60 * 60 * 1000)
+#define CHUNK	   256
+#define KEPT_BYTES (4u << 20)
 
 struct event {
 	struct junk_done done;
@@ -45,7 +45,7 @@ struct account_junk {
 	struct ev_loop *loop;
 	struct account_junk_opts o;
 	struct peer *process;
-	bool on;
+	atomic_bool on; /* sessions look at it, too */
 	uint32_t threshold;
 	int64_t expire_ms, expired_at;
 	unsigned open;	   /* questions and lessons without an answer */
@@ -488,7 +488,8 @@ account_junk_marked(
 
 	if ((mark == ACCOUNT_MARK_READ &&
 		rangeset_count(uids) > JUNK_READ_MOST) ||
-	    (mark == ACCOUNT_MARK_THROWN && rangeset_count(uids) > THROWN_MOST))
+	    (mark == ACCOUNT_MARK_THROWN &&
+		rangeset_count(uids) > JUNK_THROWN_MOST))
 		return;
 	add_event(j, &d, NULL, uids);
 }

@@ -18,8 +18,7 @@ of_mark(unsigned mark, unsigned there)
 }
 
 static enum junk_teaching
-of_move(
-    unsigned before, unsigned there, const struct store_mailbox *to, uint64_t n)
+of_move(unsigned before, unsigned there, uint64_t n)
 {
 	bool was_junk = (before & PLACE_JUNK) != 0;
 
@@ -28,13 +27,14 @@ of_move(
 	if (was_junk && there == 0)
 		return JUNK_TEACH_WANTED;
 	/* Sent mail that was in Junk by mistake. */
-	if (was_junk && (there & PLACE_TRASH) == 0 &&
-	    (to->use & STORE_USE_DRAFTS) == 0)
+	if (was_junk &&
+	    (there & (PLACE_TRASH | PLACE_DRAFTS | PLACE_DOUBT)) == 0)
 		return JUNK_TEACH_WANTED;
 	if (before != 0)
 		return JUNK_TEACHINGS;
 	if ((there & PLACE_TRASH) != 0)
-		return JUNK_TEACH_THROWN;
+		return n <= JUNK_THROWN_MOST ? JUNK_TEACH_THROWN
+					     : JUNK_TEACHINGS;
 	/* Who files a message wants it. */
 	return there == 0 && n <= JUNK_READ_MOST ? JUNK_TEACH_HINT
 						 : JUNK_TEACHINGS;
@@ -52,7 +52,7 @@ junk_lesson_of(const struct junk_done *d, const struct store_mailbox_list *all,
 		return JUNK_TEACHINGS;
 	switch (d->deed) {
 	case JUNK_MOVED:
-		return of_move(before, there, to, d->n);
+		return of_move(before, there, d->n);
 	case JUNK_APPENDED:
 		return (there & PLACE_JUNK) != 0 ? JUNK_TEACH_JUNK
 						 : JUNK_TEACHINGS;

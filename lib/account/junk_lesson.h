@@ -7,6 +7,8 @@
 
 /* At once: more than that nobody has read, or filed. */
 #define JUNK_READ_MOST 20
+/* At once: all the same, the rest stays as it was. */
+#define JUNK_THROWN_MOST 500
 
 struct junk_done {
 	enum junk_deed {

@@ -2,13 +2,29 @@
 
 #include <string.h>
 
+#include "mail/folder.h"
+
 static unsigned
 place_of_use(unsigned use)
 {
 	return ((use & STORE_USE_JUNK) != 0 ? PLACE_JUNK : 0) |
 	       ((use & STORE_USE_TRASH) != 0 ? PLACE_TRASH : 0) |
-	       ((use & (STORE_USE_DRAFTS | STORE_USE_SENT)) != 0 ? PLACE_OWN
-								 : 0);
+	       ((use & STORE_USE_DRAFTS) != 0 ? PLACE_OWN | PLACE_DRAFTS : 0) |
+	       ((use & STORE_USE_SENT) != 0 ? PLACE_OWN : 0);
+}
+
+static unsigned
+place_of_name(struct sv name)
+{
+	static const unsigned place[MAIL_FOLDERS] = {
+	    [MAIL_FOLDER_SENT] = PLACE_OWN,
+	    [MAIL_FOLDER_DRAFTS] = PLACE_OWN | PLACE_DRAFTS,
+	    [MAIL_FOLDER_JUNK] = PLACE_JUNK,
+	    [MAIL_FOLDER_BULK] = PLACE_DOUBT,
+	    [MAIL_FOLDER_TRASH] = PLACE_TRASH,
+	};
+
+	return place[mail_folder_usual(name)];
 }
 
 static bool
@@ -27,7 +43,9 @@ junk_place(const struct store_mailbox_list *all, const struct store_mailbox *m)
 	for (i = 0; i < all->n; i++)
 		if (all->m[i].id == m->id ||
 		    is_below(sv_str(m->name), sv_str(all->m[i].name)))
-			p |= place_of_use(all->m[i].use);
+			p |= all->m[i].use != STORE_USE_NONE
+				 ? place_of_use(all->m[i].use)
+				 : place_of_name(sv_str(all->m[i].name));
 	return p;
 }
 

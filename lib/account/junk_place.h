@@ -8,9 +8,14 @@
 #define PLACE_TRASH   2u
 #define PLACE_OWN     4u /* Drafts, Sent */
 #define PLACE_RESTORE 8u
+#define PLACE_DRAFTS  16u
+#define PLACE_DOUBT   32u /* perhaps for junk, perhaps for what is liked */
 
-/* PLACE_*, with those of the mailboxes above it: what is below Junk is junk,
- * too. */
+/*
+ * PLACE_*, with those of the mailboxes above it: what is below Junk is junk,
+ * too.  Programs that do not ask for special uses make folders of their own:
+ * one without a use counts by its name (mail/folder.h).
+ */
 unsigned junk_place(
     const struct store_mailbox_list *all, const struct store_mailbox *m);
 /* NULL: there is none. */

@@ -5,6 +5,7 @@
 
 #include "account/deliver.h"
 #include "account/junk.h"
+#include "account/junk_lesson.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "ipc/msg_account.h"
@@ -219,6 +220,79 @@ START_TEST(account_junk__learns_of_what_is_gone_already)
 }
 END_TEST
 
+/* Where it was and where it is: by special uses, and by the names that programs
+ * give which do not ask for them. */
+START_TEST(account_junk__lessons)
+{
+	static const struct {
+		const char *from, *to;
+		uint64_t n;
+		enum junk_teaching want;
+	} row[] = {
+	    {"INBOX", "Junk", 1, JUNK_TEACH_JUNK},
+	    {"INBOX", "Junk", 100000, JUNK_TEACH_JUNK},
+	    {"INBOX", "Junk/2026", 1, JUNK_TEACH_JUNK},
+	    {"INBOX", "Spam", 1, JUNK_TEACH_JUNK},
+	    {"INBOX", "INBOX/Junk E-mail", 1, JUNK_TEACH_JUNK},
+	    {"INBOX", "Bulk", 1, JUNK_TEACHINGS},
+	    {"INBOX", "Lists/Spam", 1, JUNK_TEACH_HINT},
+	    {"INBOX", "Archive", 1, JUNK_TEACH_HINT},
+	    {"INBOX", "Archive", 21, JUNK_TEACHINGS},
+	    {"INBOX", "Deleted Items", 1, JUNK_TEACH_THROWN},
+	    {"INBOX", "Trash", 500, JUNK_TEACH_THROWN},
+	    {"INBOX", "Trash", 501, JUNK_TEACHINGS},
+	    {"Junk", "INBOX", 1, JUNK_TEACH_WANTED},
+	    {"Junk", "Archive", 100, JUNK_TEACH_WANTED},
+	    {"Junk", "Sent", 1, JUNK_TEACH_WANTED},
+	    {"Junk", "Drafts", 1, JUNK_TEACHINGS},
+	    {"Junk", "Brouillons", 1, JUNK_TEACHINGS},
+	    {"Junk", "Junk/2026", 1, JUNK_TEACHINGS},
+	    {"Junk", "Spam", 1, JUNK_TEACHINGS},
+	    {"Junk", "Bulk", 1, JUNK_TEACHINGS},
+	    {"Junk", "Trash", 1, JUNK_TEACHINGS},
+	    {"Junk", "Trash/old", 1, JUNK_TEACHINGS},
+	    {"Junk", "deleted messages", 1, JUNK_TEACHINGS},
+	    {"Junk", "INBOX/Papierkorb", 1, JUNK_TEACHINGS},
+	    {"Spam", "INBOX", 1, JUNK_TEACH_WANTED},
+	    {"Trash", "INBOX", 1, JUNK_TEACHINGS},
+	    {"Deleted Items", "Archive", 1, JUNK_TEACHINGS},
+	    {"Trash", "Junk", 1, JUNK_TEACH_JUNK},
+	};
+	static const struct {
+		const char *name;
+		unsigned use;
+	} have[] = {{"INBOX", 0}, {"Archive", 0}, {"Brouillons", 0},
+	    {"Bulk", 0}, {"Deleted Items", 0}, {"deleted messages", 0},
+	    {"Drafts", STORE_USE_DRAFTS}, {"INBOX/Junk E-mail", 0},
+	    {"INBOX/Papierkorb", 0}, {"Junk", STORE_USE_JUNK}, {"Junk/2026", 0},
+	    {"Lists/Spam", 0}, {"Sent", STORE_USE_SENT}, {"Spam", 0},
+	    {"Trash", STORE_USE_TRASH}, {"Trash/old", 0}};
+	struct store_mailbox m[sizeof have / sizeof have[0]];
+	const struct store_mailbox_list all = {m, sizeof m / sizeof m[0]};
+
+	for (uint32_t i = 0; i < all.n; i++)
+		m[i] = (struct store_mailbox){
+		    .name = (char *)(uintptr_t)have[i].name,
+		    .id = i + 1,
+		    .use = have[i].use,
+		    .exists = true,
+		    .selectable = true};
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		const struct store_mailbox *from =
+		    junk_mailbox_by_name(&all, row[i].from);
+		const struct store_mailbox *to =
+		    junk_mailbox_by_name(&all, row[i].to);
+		struct junk_done d = {.deed = JUNK_MOVED, .n = row[i].n};
+
+		ck_assert_ptr_nonnull(from);
+		ck_assert_ptr_nonnull(to);
+		d.from = from->id;
+		ck_assert_msg(junk_lesson_of(&d, &all, to) == row[i].want,
+		    "%s to %s", row[i].from, row[i].to);
+	}
+}
+END_TEST
+
 /* Moved into Junk, and out of it before that is learned: both are. */
 START_TEST(account_junk__learns_of_what_has_moved_on)
 {
@@ -309,6 +383,7 @@ UNIT_TESTS(account_junk)
 	tcase_add_test(tc, account_junk__ends_with_a_question);
 	tcase_add_test(tc, account_junk__without_a_line);
 	tcase_add_test(tc, account_junk__learns_of_what_is_gone_already);
+	tcase_add_test(tc, account_junk__lessons);
 	tcase_add_test(tc, account_junk__learns_of_what_has_moved_on);
 	tcase_add_loop_test(tc, account_junk__delivers_each_byte, 0, 12);
 	return tc;
