@@ -135,7 +135,10 @@ deliver_by_rules(const struct delivering *a, const struct mail_delivery *d,
 	    .verdict = sv_first(d->verdict,
 		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
 	    .junk = out->junk,
-	    .junk_score = d->junk_score};
+	    /* Of what others have found the filter knows nothing. */
+	    .junk_score = out->junk == ((d->flags & DELIVER_JUNK) != 0)
+			      ? d->junk_score
+			      : 0};
 	struct store_added added = {.uid = 0};
 	int r;
 

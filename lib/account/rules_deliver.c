@@ -327,6 +327,17 @@ put_marks(
 		}
 }
 
+/* Why it is not sent on; NULL: it is. */
+static const char *
+stays(const struct plan *p, const struct sieve_action *a)
+{
+	const char *why = rules_stays(p->r, p->m, a);
+
+	return why == NULL && is_loop(p, a->address)
+		   ? "not forwarded, since it would go round: "
+		   : why;
+}
+
 /* What is on top of it, as it came, is for here: Return-Path, and what this
  * server has found out, which goes beside what is sent on.  A script may have
  * written others of that name. */
@@ -381,13 +392,6 @@ add_redirect(struct plan *p, const struct sieve_action *a)
 	size_t body = 0;
 	int r = RC_OK;
 
-	if (is_loop(p, a->address)) {
-		remark(
-		    p, "not forwarded, since it would go round: ", a->address);
-		if (!p->kept)
-			add_keep(p);
-		return RC_OK;
-	}
 	buf_init(&b, a->message.n + p->m->bytes.n + 2048);
 	put_marks(p, e.via, a->message, &b);
 	put_sent_on(p, a, &b);
@@ -553,11 +557,9 @@ add_action(struct plan *p, const struct sieve_action *a)
 	case SIEVE_FILEINTO:
 		return RC_OK; /* done before */
 	case SIEVE_REDIRECT:
-		why = rules_stays(p->r, p->m, a);
+		why = stays(p, a);
 		if (why != NULL) {
 			remark(p, why, a->address);
-			if (!p->kept)
-				add_keep(p);
 			return RC_OK;
 		}
 		remark_action(p, a);
@@ -593,6 +595,10 @@ add_actions(struct plan *p, const struct sieve_result *res)
 		if (res->action[i].kind == SIEVE_KEEP ||
 		    res->action[i].kind == SIEVE_FILEINTO)
 			r = add_store(p, &res->action[i]);
+	for (size_t i = 0; i < res->n && r == RC_OK; i++)
+		if (res->action[i].kind == SIEVE_REDIRECT && !p->kept &&
+		    stays(p, &res->action[i]) != NULL)
+			add_keep(p);
 	for (size_t i = 0; i < res->n && r == RC_OK; i++)
 		r = add_action(p, &res->action[i]);
 	if (r == RC_OK && p->nplace + p->nsend == 0)

@@ -1,5 +1,6 @@
 /* What the server has learned of junk, and senders that are blocked. */
 #include "base/ascii.h"
+#include "pagerules/idn.h"
 #include "web/self/self_priv.h"
 
 #define EACH_PAGE 50
@@ -119,9 +120,9 @@ holds_ours(const struct conf *c, struct sv domain)
 	return false;
 }
 
-/* Mail of one's own server would be gone unseen. */
+/* Mail of one's own server would be gone unseen.  who: with A-labels. */
 static enum page_word
-why_not(const struct self *s, struct sv who)
+is_ours(const struct self *s, struct sv who)
 {
 	const int number =
 	    conf_account_by_name(s->v->conf, sv_str(s->v->account));
@@ -140,6 +141,20 @@ why_not(const struct self *s, struct sv who)
 		if (number >= 0 && account[i] == (uint32_t)number)
 			return W_BLOCK_OWN;
 	return W_NONE;
+}
+
+/* In whichever form it was typed. */
+static enum page_word
+why_not(const struct self *s, struct sv who)
+{
+	enum page_word why;
+	struct buf ascii;
+
+	buf_init(&ascii, PAGE_FORM_MAX);
+	why =
+	    is_ours(s, idn_ascii(who, &ascii) == RC_OK ? buf_sv(&ascii) : who);
+	buf_fini(&ascii);
+	return why;
 }
 
 static int

@@ -375,6 +375,60 @@ START_TEST(account_junk__delivers_each_byte)
 }
 END_TEST
 
+/* What was found in it is junk for rules as well, whatever the filter says. */
+START_TEST(account_junk__what_is_attached_is_certain)
+{
+	static const char message[] =
+	    "Content-Type: application/x-msdownload; name=a.exe\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\nTVqQAAMAAAAEAAAA"
+	    "//8AALgAAAAAAAAAQAAAAAAAAAA=\r\n";
+	static const char script[] =
+	    "require [\"fileinto\", \"spamtestplus\", \"relational\", "
+	    "\"comparator-i;ascii-numeric\"]; if spamtest :percent :value "
+	    "\"ge\" :comparator \"i;ascii-numeric\" \"90\" { fileinto "
+	    "\"Trash\"; }";
+	const struct delivering how = {.account = "anna",
+	    .store = st,
+	    .rules = rules = rules_new(st),
+	    .message_max = 1 << 20,
+	    .looks = true};
+	struct incoming in = {.d = {.account = SV("anna"),
+				  .verdict = SV("x"),
+				  .junk_score = 5,
+				  .written = SV("anna@home.test"),
+				  .sender = SV("x@far.test"),
+				  .size = sizeof message - 1,
+				  .fd = memfd_create("m", MFD_CLOEXEC)}};
+	struct delivered out = {.junk = false};
+	struct conf_errors e = {0};
+	struct conf *conf;
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+
+	ck_assert_int_eq(conf_parse(SV("hostname: mail.home.test\n"
+				       "domains: [home.test]\n"
+				       "accounts: { anna: {} }\n"),
+			     "f", &conf, &e),
+	    RC_OK);
+	rules_set_conf(rules, conf, "anna");
+	ck_assert_int_eq(store_script_put(st, STORE_SCRIPT_PERSON, SV("s"),
+			     sv_str(script), &need, &err),
+	    RC_OK);
+	ck_assert_int_eq(
+	    store_script_activate(st, SV("s"), &need, &err), RC_OK);
+	ck_assert_int_eq(
+	    io_write_all(in.d.fd, message, sizeof message - 1), RC_OK);
+	ck_assert_int_eq(account_deliver(&how, &in, &out, &need, &err), RC_OK);
+	ck_assert(out.junk);
+	ck_assert_uint_eq(out.o.nstored, 1);
+	ck_assert_str_eq(out.o.stored[0].folder, "Trash");
+	rules_outcome_fini(&out.o);
+	(void)close(in.d.fd);
+	rules_free(&rules);
+	conf_free(&conf);
+}
+END_TEST
+
 UNIT_TESTS(account_junk)
 {
 	TCase *tc = tcase_create("account_junk");
@@ -386,5 +440,6 @@ UNIT_TESTS(account_junk)
 	tcase_add_test(tc, account_junk__lessons);
 	tcase_add_test(tc, account_junk__learns_of_what_has_moved_on);
 	tcase_add_loop_test(tc, account_junk__delivers_each_byte, 0, 12);
+	tcase_add_test(tc, account_junk__what_is_attached_is_certain);
 	return tc;
 }

@@ -154,6 +154,10 @@ START_TEST(rules__what_becomes_of_a_message)
 	    {"redirect \"y@far.test\"; keep;",
 		{TEXT, "x@far.test", "anna@example.org", false},
 		"INBOX:1 <x@far.test>y@far.test(forward,kept) "},
+	    /* What stays is kept whatever becomes of the rest. */
+	    {"redirect \"y@far.test\"; redirect \"a@example.org\";",
+		{TEXT, "x@far.test", "anna@example.org", false},
+		"INBOX:1 <x@far.test>y@far.test(forward,kept) "},
 	    /* A bounce stays one. */
 	    {"redirect \"y@far.test\";", {TEXT, "", "anna@example.org", false},
 		"<>y@far.test(forward) "},
@@ -898,7 +902,7 @@ UNIT_TESTS(rules)
 	TCase *t = tcase_create("rules");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, rules__what_becomes_of_a_message, 0, 23);
+	tcase_add_loop_test(t, rules__what_becomes_of_a_message, 0, 24);
 	tcase_add_loop_test(t, rules__redirect_without_what_is_for_here, 0, 4);
 	tcase_add_test(t, rules__what_stays_here);
 	tcase_add_test(t, rules__what_scripts_may_ask);

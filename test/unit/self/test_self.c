@@ -704,6 +704,11 @@ START_TEST(self__what_is_wrong_is_said_beside_the_field)
 		"not a mail address"},
 	    {"/forward", "to=a%2Cb%40b.test", RC_OK, 0, "not a mail address"},
 	    {"/junk/block", "who=%40test", RC_OK, 0, "of this server"},
+	    /* Letters that are as wide as they are high are the same. */
+	    {"/junk/block", "who=%40%EF%BD%81.TEST", RC_OK, 0,
+		"of this server"},
+	    {"/junk/block", "who=a%40%EF%BD%81.test", RC_OK, 0,
+		"your own address"},
 	    {"/forward", "to=anna%40a.test", RC_OK, 0, "your own mailbox"},
 	    {"/forward", "to=FAMILY%40a.test", RC_OK, 0, "your own mailbox"},
 	    {"/junk/block", "who=x", RC_OK, 0, "neither an address"},
