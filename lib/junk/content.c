@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define LEAST 12 /* features that a sketch is worth making of */
+#define LEAST 12 /* features, of which some may be others in a copy */
 #define ALIKE 14 /* of the sketch's places */
 
 static uint64_t
@@ -15,7 +15,15 @@ mixed(uint64_t h)
 	return h ^ h >> 33;
 }
 
-/* What a message says, not by which way it came. */
+/* Of so little everything must be the same. */
+static void
+exact_sketch(uint64_t sum, struct junk_content *out)
+{
+	for (unsigned j = 0; j < JUNK_SKETCH; j++)
+		out->sketch[j] = (uint32_t)(mixed(sum + j) >> 32) | 1;
+}
+
+/* What a message says, and who, not by which way it came. */
 static bool
 is_said(uint32_t feature)
 {
@@ -29,6 +37,7 @@ is_said(uint32_t feature)
 void
 junk_content_of(const struct junk_features *f, struct junk_content *out)
 {
+	uint64_t sum = 0;
 	unsigned n = 0, j;
 	size_t i;
 
@@ -42,6 +51,7 @@ junk_content_of(const struct junk_features *f, struct junk_content *out)
 		if (!is_said(f->v[i]))
 			continue;
 		n++;
+		sum += h;
 		for (j = 0; j < JUNK_SKETCH; j++) {
 			uint32_t low =
 			    (uint32_t)(h * (2ULL * j + 0x9e3779b97f4a7c15ULL) >>
@@ -51,8 +61,10 @@ junk_content_of(const struct junk_features *f, struct junk_content *out)
 				out->sketch[j] = low;
 		}
 	}
-	if (n < LEAST)
+	if (n == 0)
 		memset(out->sketch, 0, sizeof out->sketch);
+	else if (n < LEAST)
+		exact_sketch(sum, out);
 }
 
 bool

@@ -14,8 +14,8 @@
 
 struct junk_content {
 	uint64_t id;
-	/* The least of the features' hashes, for each of several hashes; all 0
-	 * where there is too little to be known by. */
+	/* The least of the features' hashes, for each of several hashes; of
+	 * very few features one of all of them; all 0 where there are none. */
 	uint32_t sketch[JUNK_SKETCH];
 };
 

@@ -81,6 +81,45 @@ START_TEST(pupil__a_lesson_is_believed)
 }
 END_TEST
 
+/* However little is in it: a copy that came by another way is known. */
+START_TEST(pupil__a_lesson_about_little_is_believed)
+{
+	static const char *const said[] = {
+	    "From: Shop <a@shop.example>\r\nSubject: look\r\n"
+	    "Content-Type: text/html\r\n\r\n"
+	    "<a href='http://pills.example/'><img src='cid:1'></a>\r\n",
+	    "From: Shop <a@shop.example>\r\nSubject: invoice\r\n"
+	    "Content-Type: application/pdf; name=bill.pdf\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK\r\n",
+	    "From: Shop <a@shop.example>\r\nSubject: hi\r\n\r\n",
+	};
+	char text[1024];
+	unsigned i;
+
+	for (i = 0; i < 60; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_WANTED);
+	}
+	(void)snprintf(text, sizeof text,
+	    "Received: from a.example by mx1; Mon, 30 Nov 2026 11:00:00 +0000"
+	    "\r\nMessage-ID: <1.AB@a.example>\r\n%s",
+	    said[_i]);
+	take(text, &f);
+	ck_assert(teach(PUPIL_JUNK));
+	(void)snprintf(text, sizeof text,
+	    "Received: from 42.other.test by mx2 id 7; 1 Dec 2026 01:00 -0800"
+	    "\r\nMessage-ID: <x7Yz-q@other.test>\r\nX-Mailer: b\r\n%s",
+	    said[_i]);
+	take(text, &f);
+	ck_assert(ask().junk && ask().taught);
+	/* Of another sender it is another message. */
+	make_wanted(2000, &f);
+	ck_assert(!ask().junk);
+	take("From: Ben <ben@example.org>\r\nSubject: hi\r\n\r\n", &f);
+	ck_assert(!ask().taught);
+}
+END_TEST
+
 /* Who asks is told whether that is a lesson of the owner's. */
 START_TEST(pupil__tells_what_was_taught)
 {
@@ -523,6 +562,7 @@ UNIT_TESTS(pupil)
 
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_test(t, pupil__a_lesson_is_believed);
+	tcase_add_loop_test(t, pupil__a_lesson_about_little_is_believed, 0, 3);
 	tcase_add_test(t, pupil__tells_what_was_taught);
 	tcase_add_test(t, pupil__each_content_counts_once);
 	tcase_add_test(t, pupil__back_again_is_as_before);
