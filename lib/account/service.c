@@ -771,7 +771,9 @@ account_stop(struct account *a)
 	outbox_free(&a->outbox);
 	rules_free(&a->rules);
 	quota_watch_fini(&a->quota);
-	account_junk_free(&a->junk);
+	/* Sessions and pages teach, and ask. */
+	if (clean)
+		account_junk_free(&a->junk);
 	conf_free(&a->conf);
 	return clean;
 }
