@@ -140,27 +140,37 @@ make_mailbox(struct plan *p, const char *name, struct sv use)
 	if (r == RC_OK)
 		r = store_mailbox_subscribe(
 		    p->r->store, name, true, &need, &err);
-	if (r != RC_OK)
+	if (r != RC_OK && r != RC_EXISTS)
 		remark(p, "a folder could not be made: ", sv_str(err.text));
 	return r == RC_OK || r == RC_EXISTS;
+}
+
+/* INBOX, or what takes its place. */
+static const char *
+inbox_for(struct plan *p, bool implicit)
+{
+	const char *name = "INBOX";
+	struct buf other;
+
+	buf_init(&other, 1024);
+	if (p->m->junk
+		? rules_special(p->r, STORE_USE_JUNK, &other)
+		: implicit && rules_detail_folder(p->r, p->m->written, &other))
+		name = add_name(p, buf_sv(&other));
+	buf_fini(&other);
+	return name;
 }
 
 /* The folder that is meant, and INBOX where it cannot be had. */
 static const char *
 mailbox_for(struct plan *p, const struct sieve_store *s, bool implicit)
 {
-	char *name = add_name(p, s->mailbox);
+	char *name;
 	struct buf other;
 
-	if (sv_ieq(s->mailbox, SV("INBOX"))) {
-		buf_init(&other, 1024);
-		if (p->m->junk ? rules_special(p->r, STORE_USE_JUNK, &other)
-			       : implicit && rules_detail_folder(
-						 p->r, p->m->written, &other))
-			name = add_name(p, buf_sv(&other));
-		buf_fini(&other);
-		return name;
-	}
+	if (sv_ieq(s->mailbox, SV("INBOX")))
+		return inbox_for(p, implicit);
+	name = add_name(p, s->mailbox);
 	buf_init(&other, 8192);
 	if (rules_mailbox(p->r, s->mailbox, &other) == RC_OK)
 		name = add_name(p, buf_sv(&other));
@@ -169,8 +179,8 @@ mailbox_for(struct plan *p, const struct sieve_store *s, bool implicit)
 	buf_fini(&other);
 	if (name != NULL)
 		return name;
-	remark(p, "the folder is missing, so it is in INBOX: ", s->mailbox);
-	return "INBOX";
+	remark(p, "the folder cannot be made, so it is kept: ", s->mailbox);
+	return inbox_for(p, false);
 }
 
 static void

@@ -150,13 +150,15 @@ static int
 host_mailbox(void *arg, struct sv name)
 {
 	struct rules_run *run = arg;
+	char text[NAME_MAX_BYTES + 1];
 	struct buf found;
 	int rc;
 
 	if (name.n == 0 || name.n > NAME_MAX_BYTES ||
 	    sv_chr(name, '\0') < name.n)
 		return RC_SYNTAX;
-	if (store_restore_reserves(run->r->store, name))
+	sv_copy(name, text, sizeof text);
+	if (!store_mailbox_name_ok(run->r->store, text))
 		return RC_SYNTAX;
 	buf_init(&found, 8192);
 	rc = rules_mailbox(run->r, name, &found);

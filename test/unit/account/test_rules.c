@@ -656,6 +656,10 @@ START_TEST(rules__names_of_folders)
 		use(text);
 		ck_assert_str_eq(outcome(&m), row[i].want);
 	}
+	/* What cannot be a name cannot be made, either. */
+	use("require [\"fileinto\", \"mailbox\"]; "
+	    "fileinto :create \"INBOX//Post\";");
+	ck_assert_str_eq(outcome(&m), "INBOX:11 INBOX:12 ");
 }
 END_TEST
 
