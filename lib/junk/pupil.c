@@ -318,6 +318,8 @@ on_taught(struct pupil *p, struct sv s)
 	if (!take_bytes(&s, &own) || !take_bytes(&s, &server))
 		return;
 	set_undo(p, at, own, server);
+	if ((r.shared & PUPIL_EMPTY) != 0)
+		return;
 	count_row(p, r.shared, 1);
 	junk_model_redo(p->file.model, own, r.side == PUPIL_JUNK, true);
 }
@@ -327,7 +329,7 @@ take_back_own(struct pupil *p, size_t i)
 {
 	struct pupil_row *r = &p->row[i];
 
-	if ((r->shared & PUPIL_FADED) == 0) {
+	if ((r->shared & (PUPIL_FADED | PUPIL_EMPTY)) == 0) {
 		junk_model_undo(
 		    p->file.model, buf_sv(&r->undo_own), r->side == PUPIL_JUNK);
 		count_row(p, r->shared, -1);
@@ -439,7 +441,8 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 	for (i = own->n; i > 0; i--) {
 		const struct pupil_row *r = &own->row[i - 1];
 
-		if (is_hint(r->side) || !junk_content_alike(&r->content, &c))
+		if (is_hint(r->side) || (r->shared & PUPIL_EMPTY) != 0 ||
+		    !junk_content_alike(&r->content, &c))
 			continue;
 		out->taught = true;
 		if (out->junk == (r->side == PUPIL_JUNK))
@@ -542,16 +545,12 @@ learn(struct junk_file *server, struct pupil *own,
 		 !is_right(server, own, f, l.junk, 0));
 }
 
+/* Takes what r owns. */
 static void
-teach(struct junk_file *server, struct pupil *own,
-    const struct junk_features *f, struct pupil_row *r)
+note_row(struct pupil *own, struct pupil_row *r)
 {
 	struct buf payload;
 
-	buf_init(&r->undo_own, UNDO_MAX);
-	buf_init(&r->undo_server, UNDO_MAX);
-	learn(server, own, f, r);
-	count_row(own, r->shared, 1);
 	buf_init(&payload, 2 * UNDO_MAX + ROW_BYTES + 8);
 	put_row(r, &payload);
 	put_bytes(buf_sv(&r->undo_own), &payload);
@@ -559,6 +558,27 @@ teach(struct junk_file *server, struct pupil *own,
 	(void)add_row(own, r);
 	note_own(own, REC_TAUGHT, buf_sv(&payload));
 	buf_fini(&payload);
+}
+
+static void
+teach(struct junk_file *server, struct pupil *own,
+    const struct junk_features *f, struct pupil_row *r)
+{
+	buf_init(&r->undo_own, UNDO_MAX);
+	buf_init(&r->undo_server, UNDO_MAX);
+	learn(server, own, f, r);
+	count_row(own, r->shared, 1);
+	note_row(own, r);
+}
+
+/* All is as it was before anybody has said anything. */
+static void
+note_empty(struct pupil *own, struct pupil_row *r)
+{
+	r->shared = PUPIL_SAID | PUPIL_EMPTY;
+	buf_init(&r->undo_own, UNDO_MAX);
+	buf_init(&r->undo_server, UNDO_MAX);
+	note_row(own, r);
 }
 
 static bool
@@ -598,10 +618,13 @@ replace(struct junk_file *server, struct pupil *own,
 	right = now_is.junk == (side == PUPIL_JUNK);
 	if (again && (right || !is_hint(before))) {
 		r->side = before;
+		r->shared |= PUPIL_SAID;
 		return true;
 	}
-	if (right && !is_hint(was) && !same_side(was, side))
+	if (right && !is_hint(was) && !same_side(was, side)) {
+		note_empty(own, r);
 		return false;
+	}
 	r->shared |= (uint8_t)((was + 1u) << PUPIL_BEFORE);
 	return true;
 }
@@ -618,15 +641,20 @@ pupil_teach(struct junk_file *server, struct pupil *own,
 	junk_content_of(f, &r.content);
 	i = find_row(own, r.content.id);
 	if (i < own->n) {
-		uint8_t was = own->row[i].side;
+		uint8_t was = own->row[i].side, shared = own->row[i].shared;
 
 		if (was == side || (side > PUPIL_WANTED && was != PUPIL_READ))
+			return false;
+		if ((shared & PUPIL_SAID) != 0 && side <= PUPIL_WANTED &&
+		    same_side(was, side))
 			return false;
 		if (side == PUPIL_THROWN) {
 			take_back(server, own, i);
 			return true;
 		}
-		if (!replace(server, own, f, i, &r))
+		if ((shared & PUPIL_EMPTY) != 0)
+			take_back(server, own, i);
+		else if (!replace(server, own, f, i, &r))
 			return true;
 	}
 	if (side == PUPIL_THROWN)

@@ -3,7 +3,8 @@
  *
  * Each content counts once.  What was taught otherwise before is undone, to
  * the last bit of what that lesson had changed, and what it had replaced is
- * learned again: moved to and fro, a message counts for what it did at first.
+ * learned again: moved to and fro, a message counts for what it did at first,
+ * and that a program says so with a keyword as well changes nothing.
  * If it is on the side that is wanted now, nothing more is learned.  Else it
  * is learned, and learned again until it is on that side, a few times at most;
  * and copies of it are known by their content from then on, however little was
@@ -42,15 +43,17 @@ enum pupil_side {
 
 #define PUPIL_SHARED  1u   /* the server's model has it, too */
 #define PUPIL_AGAINST 2u   /* which was sure of something else */
+#define PUPIL_SAID    4u   /* put back to what it was: again is no news */
+#define PUPIL_EMPTY   8u   /* and that was nothing: there is no lesson */
 #define PUPIL_BEFORE  4	   /* from this bit on: 1 + the side that it replaced */
 #define PUPIL_SIDES   7u   /* the mask of that */
 #define PUPIL_FADED   128u /* it cannot be undone any more, and stays counted */
 
 struct pupil_row {
 	struct junk_content content;
-	int64_t when;	/* ms since 1970 */
-	uint8_t side;	/* enum pupil_side */
-	uint8_t shared; /* PUPIL_SHARED, AGAINST, BEFORE, FADED */
+	int64_t when;			  /* ms since 1970 */
+	uint8_t side;			  /* enum pupil_side */
+	uint8_t shared;			  /* PUPIL_SHARED, AGAINST, ... */
 	struct buf undo_own, undo_server; /* may be empty: too long ago */
 };
 

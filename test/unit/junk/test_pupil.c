@@ -185,6 +185,14 @@ static const struct {
     {"hjwjw", 0, 1, "h"},
     {"hjwj", 1, 0, "hj"},
     {"jhw", 0, 0, ""},
+    /* A program sets a keyword, and moves it. */
+    {"jjww", 0, 0, ""},
+    {"jjwwjj", 1, 0, "j"},
+    {"jjwwjjww", 0, 0, ""},
+    {"wjjww", 0, 1, "w"},
+    {"hjjww", 0, 1, "h"},
+    {"hjjwwjj", 1, 0, "hj"},
+    {"jjwwh", 0, 0, ""},
     {"whj", 1, 0, "wj"},
 };
 
