@@ -60,16 +60,24 @@ junk_mailbox_by_id(const struct store_mailbox_list *all, uint32_t id)
 	return NULL;
 }
 
+/* The first level of INBOX has no case, as in the store. */
+static size_t
+inbox_level(struct sv name)
+{
+	size_t n = sv_chr(name, '/');
+
+	return sv_ieq(sv_first(name, n), SV("INBOX")) ? n : 0;
+}
+
 const struct store_mailbox *
 junk_mailbox_by_name(const struct store_mailbox_list *all, const char *name)
 {
-	bool inbox = sv_ieq(sv_str(name), SV("INBOX"));
-	size_t i;
+	size_t i, n = inbox_level(sv_str(name));
 
 	for (i = 0; i < all->n; i++)
 		if (all->m[i].exists &&
-		    (strcmp(all->m[i].name, name) == 0 ||
-			(inbox && sv_ieq(sv_str(all->m[i].name), SV("INBOX")))))
+		    inbox_level(sv_str(all->m[i].name)) == n &&
+		    strcmp(all->m[i].name + n, name + n) == 0)
 			return &all->m[i];
 	return NULL;
 }

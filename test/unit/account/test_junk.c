@@ -253,6 +253,7 @@ START_TEST(account_junk__lessons)
 	    {"Junk", "Trash/old", 1, JUNK_TEACHINGS},
 	    {"Junk", "deleted messages", 1, JUNK_TEACHINGS},
 	    {"Junk", "INBOX/Papierkorb", 1, JUNK_TEACHINGS},
+	    {"inbox", "Inbox/Junk E-mail", 1, JUNK_TEACH_JUNK},
 	    {"Spam", "INBOX", 1, JUNK_TEACH_WANTED},
 	    {"Trash", "INBOX", 1, JUNK_TEACHINGS},
 	    {"Deleted Items", "Archive", 1, JUNK_TEACHINGS},
