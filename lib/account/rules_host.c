@@ -138,10 +138,13 @@ rules_detail_folder(struct rules *r, struct sv written, struct buf *out)
 static int32_t
 host_zone(void *arg, int64_t at)
 {
+	const struct rules_run *run = arg;
 	time_t t = (time_t)at;
 	struct tm tm = {.tm_gmtoff = 0};
+	int32_t minutes;
 
-	(void)arg;
+	if (rules_page_offset(run->r, at, &minutes))
+		return minutes;
 	(void)localtime_r(&t, &tm);
 	return (int32_t)(tm.tm_gmtoff / 60);
 }

@@ -137,6 +137,16 @@ zone_of(struct rules *r)
 	return r->zone;
 }
 
+bool
+rules_page_offset(struct rules *r, int64_t at, int32_t *minutes_out)
+{
+	const struct zone *z = zone_of(r);
+
+	if (z != NULL)
+		*minutes_out = zone_offset(z, at) / 60;
+	return z != NULL;
+}
+
 int64_t
 rules_page_day(struct rules *r, int64_t now)
 {

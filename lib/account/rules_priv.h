@@ -57,6 +57,9 @@ int rules_page_environment(
 bool rules_page_is_contact(const struct rules_run *run, struct sv author);
 /* Whose days they are: the day there, since 1970. */
 int64_t rules_page_day(struct rules *r, int64_t now);
+/* Of the zone that the owner has chosen there, else of the server's; false: no
+ * zones are known. */
+bool rules_page_offset(struct rules *r, int64_t at, int32_t *minutes_out);
 /* "SCRIPT:7", or which rule of a page it is. */
 void rules_where(
     struct rules *r, struct sv script, unsigned line, struct buf *out);

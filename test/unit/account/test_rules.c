@@ -7,6 +7,7 @@
 #include "account/outgoing.h"
 #include "account/rules.h"
 #include "msgauth/verdict.h"
+#include "pagerules/zone.h"
 #include "test/unit/store/fixture.h"
 #include "test/unit/unit.h"
 
@@ -746,6 +747,27 @@ START_TEST(rules__of_pages)
 }
 END_TEST
 
+/* Scripts see dates as the owner does, on both sides of a change of clocks. */
+START_TEST(rules__dates_of_the_owner)
+{
+	struct zones *zones = zones_open("test/data/zones/some.zi", "UTC");
+	const struct mail summer = {HEAD
+			      "Date: Tue, 30 Jun 2026 22:30:00 +0000\r\n\r\nx",
+			      TO_ANNA},
+			  winter = {HEAD
+			      "Date: Mon, 30 Nov 2026 22:30:00 +0000\r\n\r\nx",
+			      TO_ANNA};
+
+	rules_set_zones(rules, zones);
+	fill_in("vacation", "zone=Europe%2FBerlin&days=7\n");
+	use("require [\"date\", \"fileinto\"]; if date \"date\" \"time\" "
+	    "[\"00:30:00\", \"23:30:00\"] { fileinto \"Archive\"; }");
+	ck_assert_str_eq(outcome(&summer), "Archive:1 ");
+	ck_assert_str_eq(outcome(&winter), "Archive:2 ");
+	zones_free(&zones);
+}
+END_TEST
+
 static void
 answer_again(const char *record, bool want)
 {
@@ -923,6 +945,7 @@ UNIT_TESTS(rules)
 	tcase_add_test(t, rules__flags);
 	tcase_add_loop_test(
 	    t, rules__of_pages, 0, (int)(sizeof page_row / sizeof page_row[0]));
+	tcase_add_test(t, rules__dates_of_the_owner);
 	tcase_add_test(t, rules__of_pages_answer_once);
 	tcase_add_test(t, rules__of_pages_contacts);
 	tcase_add_test(t, rules__of_pages_many);
