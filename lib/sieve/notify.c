@@ -12,6 +12,7 @@
 #include "sieve/match.h"
 
 #define LETTER_MAX (1 << 20)
+#define OWNER_MAX  320
 
 static bool
 is_importance(struct sv s)
@@ -112,6 +113,22 @@ put_body(struct sieve_run *r, const struct notice *o, struct buf *out)
 	buf_fini(&b);
 }
 
+/* Whose notice it is [RFC 5436 2.7.1]; a name in quotes, or one that is too
+ * long, would be another one in there. */
+static void
+put_auto_submitted(struct sv owner, struct buf *out)
+{
+	bool plain = owner.n > 0 && owner.n <= OWNER_MAX;
+
+	for (size_t i = 0; i < owner.n && plain; i++)
+		plain = ascii_is_graph(owner.p[i]) && owner.p[i] != '"' &&
+			owner.p[i] != '\\';
+	buf_adds(out, "Auto-Submitted: auto-notified");
+	if (plain)
+		buf_addf(out, "; owner-email=\"%.*s\"", SV_ARG(owner));
+	buf_adds(out, "\r\n");
+}
+
 static void
 put_notice(struct sieve_run *r, const struct notice *o, struct buf *out)
 {
@@ -121,8 +138,7 @@ put_notice(struct sieve_run *r, const struct notice *o, struct buf *out)
 		subject = buf_sv(&o->to.subject);
 	if (subject.n == 0)
 		subject = sieve_first_field(r, SV("Subject"));
-	buf_addf(out, "Auto-Submitted: auto-notified; owner-email=\"%s\"\r\n",
-	    QUOTE(r->message->to));
+	put_auto_submitted(r->message->to, out);
 	sieve_put_addresses(
 	    out, "From", o->from.n > 0 ? o->from : buf_sv(&o->sender));
 	sieve_put_addresses(out, "To", buf_sv(&o->to.to));
