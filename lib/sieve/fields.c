@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "sieve/check.h"
+#include "sieve/error.h"
 
 /* What a byte costs: of a header that is looked through, of a field, and of one
  * that has encoded words; and a field, however short it is. */
@@ -12,6 +13,29 @@
 #define ENCODED_WORK 14
 #define FIELD_WORK   60
 #define LOOK_WORK    10 /* of a field whose name is compared */
+
+/* A name that no field can have is allowed, and never there
+ * [RFC 5228 2.4.2.2]. */
+static void
+warn_of_names(struct sieve_check *c, const struct sieve_node *n)
+{
+	const struct sieve_value *v = n->pos[0];
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct sv s = v->s[i].s;
+		bool good = s.n > 0;
+
+		for (size_t k = 0; k < s.n; k++)
+			good &= ascii_is_graph(s.p[k]) && s.p[k] != ':';
+		if (!good && !v->s[i].refs)
+			sieve_check_warn(c, n,
+			    "\"%s\" cannot be the name of a header field, so "
+			    "none is found%s",
+			    QUOTE(s),
+			    sv_ends(s, SV(":")) ? "; write it without \":\""
+						: "");
+	}
+}
 
 bool
 sieve_check_fields(struct sieve_check *c, struct sieve_node *n)
@@ -34,6 +58,7 @@ sieve_check_fields(struct sieve_check *c, struct sieve_node *n)
 			    "\":%s\" can only be used with \":mime\"",
 			    b->spec->name);
 	}
+	warn_of_names(c, n);
 	return true;
 }
 
