@@ -39,6 +39,9 @@ struct plan {
 	size_t nenvelope, envelope_cap;
 	struct store_memo *memo;
 	size_t nmemo, memo_cap;
+	/* What was sent on last, and its body: often all is the same. */
+	struct sv sent_on;
+	size_t sent_body;
 	bool kept;	 /* it is stored, or stays in the hands of the queue */
 	bool unanswered; /* a vacation's letter is not sent */
 };
@@ -399,15 +402,18 @@ add_redirect(struct plan *p, const struct sieve_action *a)
 	    .via = own_address(p),
 	    .results = own_results(p)};
 	struct buf b;
-	size_t body = 0;
 	int r = RC_OK;
 
-	buf_init(&b, a->message.n + p->m->bytes.n + 2048);
-	put_marks(p, e.via, a->message, &b);
-	put_sent_on(p, a, &b);
-	r = buf_ok(&b) ? add_body(p, buf_sv(&b), &body) : RC_TOOBIG;
-	buf_fini(&b);
-	add_send(p, &e, body);
+	if (p->sent_on.p != a->message.p || p->sent_on.n != a->message.n) {
+		buf_init(&b, a->message.n + p->m->bytes.n + 2048);
+		put_marks(p, e.via, a->message, &b);
+		put_sent_on(p, a, &b);
+		r = buf_ok(&b) ? add_body(p, buf_sv(&b), &p->sent_body)
+			       : RC_TOOBIG;
+		buf_fini(&b);
+		p->sent_on = a->message;
+	}
+	add_send(p, &e, p->sent_body);
 	return r;
 }
 

@@ -130,7 +130,8 @@ void store_outgoing_list(
 void store_outgoings_fini(struct store_outgoings *l);
 /*
  * The queue has it, or never will: it is forgotten.  With keep, its bytes are
- * put into that mailbox in the same step (INBOX if it is gone).  RC_NOTFOUND.
+ * put into that mailbox in the same step (INBOX if it is gone), unless they are
+ * there already.  RC_NOTFOUND.
  */
 int store_outgoing_end(struct store *st, const uint8_t id[16], const char *keep,
     uint64_t *need, struct err *err) RC_USE_RESULT;

@@ -323,7 +323,17 @@ store_outgoings_fini(struct store_outgoings *l)
 	*l = (struct store_outgoings){.n = 0};
 }
 
-/* Its bytes become a message of that mailbox. */
+/* The same bytes may have been for others, too, who are refused as well. */
+static bool
+is_in(struct mailbox *mb, uint64_t body)
+{
+	for (size_t i = table_count(&mb->t); i > 0; i--)
+		if (table_at(&mb->t, i - 1)->body == body)
+			return true;
+	return false;
+}
+
+/* Its bytes become a message of that mailbox, if they are not one already. */
 static void
 plan_kept(struct store *st, struct commit_set *cs, const struct outgoing *o,
     const char *keep)
@@ -333,7 +343,7 @@ plan_kept(struct store *st, struct commit_set *cs, const struct outgoing *o,
 
 	if (mb == NULL || !mb->selectable)
 		mb = mailbox_by_name(st, INBOX);
-	if (mb == NULL || mb->uidnext == UINT32_MAX)
+	if (mb == NULL || mb->uidnext == UINT32_MAX || is_in(mb, o->body))
 		return;
 	c = commit_change(cs, CHANGE_ADDED);
 	c->mailbox = mb->id;

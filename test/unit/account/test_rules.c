@@ -291,6 +291,31 @@ START_TEST(rules__redirect_without_what_is_for_here)
 }
 END_TEST
 
+/* To several it is the same message, and where all refuse it, it is put back
+ * once. */
+START_TEST(rules__redirect_to_several)
+{
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+	const uint8_t id[16] = {1};
+	struct rules_outcome o;
+	struct store_outgoings l;
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+
+	use("redirect \"y@far.test\"; redirect \"z@far.test\";");
+	ck_assert_int_eq(deliver(&m, id, &o), RC_OK);
+	rules_outcome_fini(&o);
+	store_outgoing_list(store, &l, &need);
+	ck_assert_uint_eq(l.n, 2);
+	for (size_t i = 0; i < l.n; i++)
+		ck_assert_int_eq(
+		    store_outgoing_end(store, l.o[i].id, "INBOX", &need, &err),
+		    RC_OK);
+	store_outgoings_fini(&l);
+	ck_assert_uint_eq(fixture_status(store, "INBOX").messages, 1);
+}
+END_TEST
+
 /* As aliases decide: what leaves goes in our name. */
 START_TEST(rules__what_stays_here)
 {
@@ -930,6 +955,7 @@ UNIT_TESTS(rules)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, rules__what_becomes_of_a_message, 0, 24);
 	tcase_add_loop_test(t, rules__redirect_without_what_is_for_here, 0, 4);
+	tcase_add_test(t, rules__redirect_to_several);
 	tcase_add_test(t, rules__what_stays_here);
 	tcase_add_test(t, rules__what_scripts_may_ask);
 	tcase_add_test(t, rules__a_failure_is_told_once_whatever_it_names);

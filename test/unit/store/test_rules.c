@@ -302,7 +302,7 @@ START_TEST(store_rules__outgoing_keeps_its_bytes)
 {
 	const uint8_t id[16] = {1};
 	const struct store_send send[] = {
-	    {{7}, 0, SV("to you")}, {{8}, 0, SV("")}};
+	    {{7}, 0, SV("to you")}, {{8}, 0, SV("")}, {{9}, 0, SV("")}};
 	struct store *st = fixture_open();
 	struct store_body *b[] = {body(st, TEXT)};
 	struct store_added out[1];
@@ -313,7 +313,7 @@ START_TEST(store_rules__outgoing_keeps_its_bytes)
 	    .opaque = &opaque,
 	    .nbody = 1,
 	    .send = send,
-	    .nsend = 2};
+	    .nsend = 3};
 	char bytes[64];
 
 	ck_assert_int_eq(store_deliver(st, &d, out, &need, &err), RC_OK);
@@ -322,7 +322,7 @@ START_TEST(store_rules__outgoing_keeps_its_bytes)
 		fixture_again(&st);
 	}
 	store_outgoing_list(st, &l, &need);
-	ck_assert_uint_eq(l.n, 2);
+	ck_assert_uint_eq(l.n, 3);
 	ck_assert_uint_eq(l.o[0].size, strlen(TEXT));
 	ck_assert_int_eq(
 	    store_read(st, l.o[0].body, 0, bytes, strlen(TEXT)), RC_OK);
@@ -335,12 +335,15 @@ START_TEST(store_rules__outgoing_keeps_its_bytes)
 	    store_outgoing_end(st, send[0].id, NULL, &need, &err), RC_NOTFOUND);
 	compact(st);
 	fixture_again(&st);
-	ck_assert_uint_eq(store_outgoing_count(st), 1);
-	/* The queue refuses it: its owner gets it after all. */
+	ck_assert_uint_eq(store_outgoing_count(st), 2);
+	/* The queue refuses it, for both: its owner gets it after all, once. */
 	ck_assert_int_eq(
 	    store_outgoing_end(st, send[1].id, "Gone", &need, &err), RC_OK);
+	ck_assert_int_eq(
+	    store_outgoing_end(st, send[2].id, "INBOX", &need, &err), RC_OK);
 	fixture_again(&st);
 	ck_assert_uint_eq(store_outgoing_count(st), 0);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").messages, 1);
 	ck_assert_uint_eq(fixture_status(st, "INBOX").size, strlen(TEXT));
 	compact(st);
 	store_close(&st);
