@@ -67,7 +67,7 @@ struct smtp_backend {
 	struct dns_asker *names;	      /* port 25: on the line of dns */
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;
-	struct smtp_knows knows;	/* its lock to be initialised */
+	struct smtp_knows knows;	/* to be initialised */
 	struct smtp_scans scans;	/* to be initialised */
 	struct smtp_standing *standing; /* NULL: nobody remembers */
 	/* Asks the supervisor for a connection to clamd, from any thread; it

@@ -7,10 +7,26 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/rc.h"
 
 #define TEXT_MAX 512
 
 _Static_assert(crypto_shorthash_KEYBYTES == 16, "the secret's place");
+
+void
+smtp_knows_init(struct smtp_knows *k)
+{
+	*k = (struct smtp_knows){.row = NULL};
+	must(pthread_mutex_init(&k->lock, NULL) == 0);
+}
+
+void
+smtp_knows_fini(struct smtp_knows *k)
+{
+	free(k->row);
+	k->row = NULL;
+	(void)pthread_mutex_destroy(&k->lock);
+}
 
 /* Account and address with a byte between that is in neither; false: nothing
  * that long is remembered. */
@@ -107,11 +123,4 @@ smtp_knows_put(struct smtp_knows *k, const char *account, const char *address,
 		*choose(row_of(k, key), key) =
 		    (struct knows_row){key, now + KNOWS_MS, yes};
 	pthread_mutex_unlock(&k->lock);
-}
-
-void
-smtp_knows_fini(struct smtp_knows *k)
-{
-	free(k->row);
-	k->row = NULL;
 }

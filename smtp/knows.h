@@ -23,7 +23,6 @@ struct knows_row {
 	bool yes;
 };
 
-/* Zeroed, with the lock initialised. */
 struct smtp_knows {
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t news;
@@ -31,7 +30,12 @@ struct smtp_knows {
 	struct knows_row *row; /* NULL: nothing was asked yet */
 };
 
-/* The queue has news.  From any thread, as the others. */
+/* *k: anything; its lock is in it, so it stays where it is. */
+void smtp_knows_init(struct smtp_knows *k);
+/* Nobody uses it any more. */
+void smtp_knows_fini(struct smtp_knows *k);
+
+/* The queue has news.  From any thread, as the next two. */
 void smtp_knows_forget(struct smtp_knows *k);
 
 /*
@@ -42,6 +46,5 @@ bool smtp_knows_get(struct smtp_knows *k, const char *account,
     const char *address, int64_t now, bool *yes, uint64_t *ticket);
 void smtp_knows_put(struct smtp_knows *k, const char *account,
     const char *address, int64_t now, bool yes, uint64_t ticket);
-void smtp_knows_fini(struct smtp_knows *k);
 
 #endif

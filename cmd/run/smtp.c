@@ -221,7 +221,6 @@ run(int control_fd, bool submission)
 	/* Large, and mostly not written to: on the stack all of it would be. */
 	static struct state st = {
 	    .backend = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
-		.knows = {.lock = PTHREAD_MUTEX_INITIALIZER},
 		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
 	struct smtp_server_opts o = {.submission = submission,
@@ -233,6 +232,7 @@ run(int control_fd, bool submission)
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
 	smtp_feedback_memory_init(&st.backend.feedback);
+	smtp_knows_init(&st.backend.knows);
 	smtp_scans_init(&st.backend.scans);
 	st.backend.scans.unscanned->hurry_ms = test_unscanned();
 	st.backend.ask_clamd = ask_clamd;

@@ -113,8 +113,9 @@ take_out(struct dns_asker *k, struct asked *q)
 	pthread_mutex_unlock(&k->lock);
 }
 
-/* In the loop's thread.  It is remembered before nobody can join any more: a
- * question is found in one of the two. */
+/* In the loop's thread.  It is remembered before nobody can join any more, so
+ * that at each moment it is found in one of the two.  Who has looked in the
+ * cache before that and comes to join after it asks once more. */
 static void
 on_answer(struct dns_answer *a, void *arg)
 {

@@ -22,7 +22,7 @@ struct entry {
 	struct entry *newer, *older; /* in its part */
 	enum part part;
 	enum dns_type type;
-	int64_t until;
+	int64_t since, until;
 	uint64_t hash;
 	size_t size; /* of all */
 	int rc;
@@ -156,8 +156,17 @@ move_up(struct dns_cache *c, struct entry *e)
 
 /* ---- in and out ---- */
 
+/* Of a second that has begun nothing is left. */
+static uint32_t
+ttl_left(const struct entry *e, int64_t now)
+{
+	int64_t gone = (now - e->since + 999) / 1000;
+
+	return gone < e->ttl ? e->ttl - (uint32_t)gone : 0;
+}
+
 static void
-copy_out(const struct entry *e, struct dns_answer *out)
+copy_out(const struct entry *e, int64_t now, struct dns_answer *out)
 {
 	const char *canonical = e->text + strlen(e->text) + 1;
 	const char *length = canonical + strlen(canonical) + 1;
@@ -166,7 +175,7 @@ copy_out(const struct entry *e, struct dns_answer *out)
 	dns_answer_init(out);
 	out->rc = e->rc;
 	out->security = e->security;
-	out->ttl = e->ttl;
+	out->ttl = ttl_left(e, now);
 	memcpy(out->canonical, canonical, strlen(canonical) + 1);
 	out->n = e->nrecord;
 	if (e->nrecord == 0)
@@ -192,7 +201,7 @@ dns_cache_get(struct dns_cache *c, const char *name, enum dns_type type,
 	e = find(c, hash, name, type);
 	there = e != NULL && now < e->until;
 	if (there) {
-		copy_out(e, out);
+		copy_out(e, now, out);
 		move_up(c, e);
 	} else if (e != NULL) {
 		let_go(c, e);
@@ -258,6 +267,7 @@ dns_cache_put(struct dns_cache *c, const char *name, enum dns_type type,
 	e->security = a->security;
 	e->ttl = a->ttl;
 	e->type = type;
+	e->since = now;
 	e->until = now + ms;
 	e->hash = hash_of(c, name, type);
 	pthread_mutex_lock(&c->lock);

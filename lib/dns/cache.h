@@ -5,9 +5,9 @@
  * A key is a name (normalised: dns.h) and a type; DNSSEC's verdict is kept with
  * the answer.  What there is, is kept for its TTL, DNS_CACHE_MS at most; that
  * there is nothing, for the negative TTL [RFC 2308 5], DNS_CACHE_NO_MS at
- * most.  The TTL is what is left of the record's own: nobody sees an answer
- * for longer than the zone allows.  Failures, bogus answers and large ones are
- * not kept.
+ * most.  The TTL that comes with it counts down meanwhile, as a resolver's
+ * does: nobody sees an answer for longer than the zone allows, nor does who
+ * goes by that TTL.  Failures, bogus answers and large ones are not kept.
  *
  * Full, it forgets what nobody has asked for a second time, the oldest first;
  * what was asked for again has three quarters of the room for itself.  So

@@ -1,5 +1,11 @@
 /* What is under way or was answered is not asked again. */
 #include "dns/asker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/clk.h"
 #include "ipc/msg_dns.h"
 #include "ipc/proto.h"
 #include "test/unit/unit.h"
@@ -67,10 +73,16 @@ stop_loop(void *arg)
 }
 
 static void
+turn_for(int64_t ms)
+{
+	ev_timer_add(loop, ms, stop_loop, loop);
+	ev_run(loop);
+}
+
+static void
 turn(void)
 {
-	ev_timer_add(loop, 10, stop_loop, loop);
-	ev_run(loop);
+	turn_for(10);
 }
 
 /* All that wait. */
@@ -224,6 +236,125 @@ START_TEST(asker__refuses_what_is_no_name)
 }
 END_TEST
 
+/* Who comes late would have little of the first one's time left. */
+START_TEST(asker__joins_only_what_was_asked_just_now)
+{
+	struct got g[3];
+	int64_t start;
+
+	ask("a.test", false, DNS_TXT, &g[0]);
+	start = clk_mono();
+	while (clk_mono() < start + DNS_ASKER_JOIN_MS)
+		turn_for(start + DNS_ASKER_JOIN_MS - clk_mono());
+	ask("a.test", false, DNS_TXT, &g[1]);
+	turn();
+	ck_assert_uint_eq(asked, 2);
+	/* That is the one to join now. */
+	ask("a.test", false, DNS_TXT, &g[2]);
+	turn();
+	ck_assert(asked == 2 || clk_mono() >= start + 2 * DNS_ASKER_JOIN_MS);
+	answer(RC_OK, 300);
+	ck_assert_uint_eq(g[0].n, 1);
+	ck_assert_uint_eq(g[1].n, 1);
+	ck_assert_uint_eq(g[2].n, 1);
+}
+END_TEST
+
+/* ---- several threads ---- */
+
+#define THREADS 4
+#define ROUNDS	200
+
+static atomic_uint due;	    /* answers that are still to come */
+static atomic_uint running; /* threads */
+
+static void
+count(struct dns_answer *a, void *arg)
+{
+	unsigned *wrong = arg;
+
+	if (a->rc != RC_OK || a->n != 1 || !sv_eq(a->record[0], SV("\4text")))
+		++*wrong;
+	dns_answer_fini(a);
+	dns_answer_init(a);
+	atomic_fetch_sub(&due, 1);
+}
+
+struct asking {
+	unsigned wrong; /* of the loop's thread */
+	unsigned lost;
+};
+
+static void *
+ask_many(void *arg)
+{
+	struct asking *me = arg;
+	struct dns_answer a;
+	char name[20];
+	unsigned i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		(void)snprintf(name, sizeof name, "x%u.test", i % 50);
+		if (dns_asker_recall(k, name, i % 2 == 0, DNS_TXT, &a)) {
+			dns_answer_fini(&a);
+		} else {
+			atomic_fetch_add(&due, 1);
+			if (dns_asker_ask(k, name, i % 2 == 0, DNS_TXT, 600000,
+				count, &me->wrong) != RC_OK)
+				me->lost++;
+		}
+		if (i % 60 == 0)
+			dns_asker_forget(k);
+	}
+	atomic_fetch_sub(&running, 1);
+	return NULL;
+}
+
+static void
+on_question_answer(struct line *l, struct msg *m, void *arg)
+{
+	struct sv record = SV("\4text");
+	struct dns_reply reply = {.rc = RC_OK,
+	    .ttl = 300,
+	    .canonical = SV("a.test"),
+	    .record = &record,
+	    .nrecord = 1};
+	struct msg out;
+
+	(void)arg;
+	msg_init(&out, MSG_REPLY);
+	out.id = m->id;
+	dns_reply_put(&out, &reply);
+	line_tell(l, &out);
+}
+
+/* Each gets its answer, once, whoever asked first. */
+START_TEST(asker__is_for_several_threads)
+{
+	struct asking me[THREADS] = {{.wrong = 0}};
+	pthread_t t[THREADS];
+	size_t i;
+	int fd[2];
+
+	line_free(&line);
+	turn();
+	ck_assert_int_eq(line_pair(fd), RC_OK);
+	line = line_new(loop, fd[0], on_question_answer, on_eof, NULL);
+	peer_connect(dns, fd[1]);
+	atomic_store(&due, 0);
+	atomic_store(&running, THREADS);
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&t[i], NULL, ask_many, &me[i]), 0);
+	while (atomic_load(&running) > 0 || atomic_load(&due) > 0)
+		turn();
+	for (i = 0; i < THREADS; i++)
+		(void)pthread_join(t[i], NULL);
+	for (i = 0; i < THREADS; i++)
+		ck_assert_uint_eq(me[i].wrong + me[i].lost, 0);
+}
+END_TEST
+
 UNIT_TESTS(asker)
 {
 	TCase *t = tcase_create("asker");
@@ -233,5 +364,7 @@ UNIT_TESTS(asker)
 	tcase_add_test(t, asker__remembers_an_answer);
 	tcase_add_test(t, asker__remembers_no_failure);
 	tcase_add_test(t, asker__refuses_what_is_no_name);
+	tcase_add_test(t, asker__joins_only_what_was_asked_just_now);
+	tcase_add_test(t, asker__is_for_several_threads);
 	return t;
 }

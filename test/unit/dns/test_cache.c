@@ -1,4 +1,7 @@
 /* Answers that were had a moment ago. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "dns/cache.h"
@@ -54,7 +57,7 @@ START_TEST(cache__gives_what_it_got)
 	ck_assert(dns_cache_get(c, "a.test", DNS_TXT, 2000, &a));
 	ck_assert_int_eq(a.rc, RC_OK);
 	ck_assert_int_eq(a.security, DNS_SECURE);
-	ck_assert_uint_eq(a.ttl, 300);
+	ck_assert_uint_eq(a.ttl, 299);
 	ck_assert_str_eq(a.canonical, "x.test");
 	ck_assert_uint_eq(a.n, 2);
 	ck_assert(sv_eq(a.record[0], SV("first")));
@@ -119,6 +122,34 @@ START_TEST(cache__keeps_no_longer_than_it_may)
 }
 END_TEST
 
+static const struct {
+	const char *name;
+	uint32_t ttl;
+	int64_t ms; /* since it was put */
+	uint32_t left;
+} lefts[] = {
+    {"at once", 300, 0, 300},
+    {"a second that has begun", 300, 1, 299},
+    {"its end", 300, 1000, 299},
+    {"the next", 300, 1001, 298},
+    {"the last moment", 300, 299999, 0},
+    {"longer than it is kept", 86400, 299999, 86100},
+    {"the longest", UINT32_MAX, 10000, UINT32_MAX - 10},
+    {"the shortest", 1, 999, 0},
+};
+
+START_TEST(cache__tells_what_is_left_of_the_ttl)
+{
+	struct dns_answer a;
+
+	put(lefts[_i].name, DNS_TXT, lefts[_i].ttl, RC_OK, 6);
+	ck_assert(
+	    dns_cache_get(c, lefts[_i].name, DNS_TXT, 1000 + lefts[_i].ms, &a));
+	ck_assert_msg(a.ttl == lefts[_i].left, "%s: %u", lefts[_i].name, a.ttl);
+	dns_answer_fini(&a);
+}
+END_TEST
+
 START_TEST(cache__keeps_nothing_bogus)
 {
 	struct dns_answer a = {.rc = RC_OK, .security = DNS_BOGUS, .ttl = 300};
@@ -178,6 +209,58 @@ START_TEST(cache__is_bounded_for_what_is_asked_again)
 }
 END_TEST
 
+/* ---- several threads ---- */
+
+#define THREADS 4
+#define ROUNDS	3000
+
+static atomic_uint wrong;
+
+/* Each puts under a name what says that name, and reads what the others put. */
+static void *
+use(void *arg)
+{
+	unsigned start = (unsigned)(uintptr_t)arg, i;
+	struct dns_answer a;
+	char name[40];
+	struct sv record;
+
+	for (i = 0; i < ROUNDS; i++) {
+		(void)snprintf(
+		    name, sizeof name, "x%u.test", (i * 7 + start * 11) % 1500);
+		if (dns_cache_get(c, name, DNS_TXT, 1000, &a)) {
+			if (a.n != 1 || !sv_eq(a.record[0], sv_str(name)))
+				atomic_fetch_add(&wrong, 1);
+			dns_answer_fini(&a);
+			continue;
+		}
+		record = sv_str(name);
+		a = (struct dns_answer){
+		    .ttl = 300, .record = &record, .n = 1, .rc = RC_OK};
+		dns_cache_put(c, name, DNS_TXT, 1000, &a);
+		if (dns_cache_bytes(c) > DNS_CACHE_BYTES)
+			atomic_fetch_add(&wrong, 1);
+		if (i % 1000 == 999)
+			dns_cache_clear(c);
+	}
+	return NULL;
+}
+
+START_TEST(cache__is_for_several_threads)
+{
+	pthread_t t[THREADS];
+	uintptr_t i;
+
+	atomic_store(&wrong, 0);
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&t[i], NULL, use, (void *)i), 0);
+	for (i = 0; i < THREADS; i++)
+		(void)pthread_join(t[i], NULL);
+	ck_assert_uint_eq(atomic_load(&wrong), 0);
+}
+END_TEST
+
 UNIT_TESTS(cache)
 {
 	TCase *t = tcase_create("cache");
@@ -187,8 +270,11 @@ UNIT_TESTS(cache)
 	tcase_add_test(t, cache__keeps_the_newest_and_its_security);
 	tcase_add_loop_test(t, cache__keeps_no_longer_than_it_may, 0,
 	    sizeof times / sizeof times[0]);
+	tcase_add_loop_test(t, cache__tells_what_is_left_of_the_ttl, 0,
+	    sizeof lefts / sizeof lefts[0]);
 	tcase_add_test(t, cache__keeps_nothing_bogus);
 	tcase_add_test(t, cache__is_bounded);
 	tcase_add_test(t, cache__is_bounded_for_what_is_asked_again);
+	tcase_add_test(t, cache__is_for_several_threads);
 	return t;
 }

@@ -1,4 +1,6 @@
 /* What the queue has said of whom people here know. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "smtp/knows.h"
@@ -9,7 +11,7 @@ static struct smtp_knows k;
 static void
 start(void)
 {
-	k = (struct smtp_knows){.lock = PTHREAD_MUTEX_INITIALIZER};
+	smtp_knows_init(&k);
 }
 
 static void
@@ -95,6 +97,66 @@ START_TEST(knows__is_bounded)
 }
 END_TEST
 
+/* ---- several threads ---- */
+
+#define THREADS 4
+#define ROUNDS	2000
+
+/* The queue of a round: news is the number of words it has learned, said those
+ * that everybody has been told of. */
+static struct {
+	atomic_uint news, said;
+	atomic_uint stale; /* answers that were older than what was said */
+} queue;
+
+static void *
+look(void *arg)
+{
+	unsigned i, said;
+	uint64_t ticket;
+	bool yes;
+
+	(void)arg;
+	for (i = 0; i < ROUNDS; i++) {
+		said = atomic_load(&queue.said);
+		if (smtp_knows_get(
+			&k, "anna", "ben@example.test", 1000, &yes, &ticket)) {
+			if (said > 0 && !yes)
+				atomic_fetch_add(&queue.stale, 1);
+			continue;
+		}
+		yes = atomic_load(&queue.news) > 0;
+		smtp_knows_put(
+		    &k, "anna", "ben@example.test", 1000, yes, ticket);
+		if (i % 64 == 0)
+			smtp_knows_forget(&k);
+	}
+	return NULL;
+}
+
+/* What was asked before the news never wins over them, whoever puts it. */
+START_TEST(knows__is_for_several_threads)
+{
+	pthread_t t[THREADS];
+	size_t i;
+
+	atomic_store(&queue.news, 0);
+	atomic_store(&queue.said, 0);
+	atomic_store(&queue.stale, 0);
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, look, NULL), 0);
+	for (i = 0; i < ROUNDS / 4; i++) {
+		atomic_fetch_add(&queue.news, 1);
+		smtp_knows_forget(&k);
+		atomic_fetch_add(&queue.said, 1);
+	}
+	for (i = 0; i < THREADS; i++)
+		(void)pthread_join(t[i], NULL);
+	ck_assert_uint_eq(atomic_load(&queue.stale), 0);
+	ck_assert_int_ne(get("anna", "ben@example.test", 1000), 'n');
+}
+END_TEST
+
 UNIT_TESTS(knows)
 {
 	TCase *tc = tcase_create("knows");
@@ -103,5 +165,6 @@ UNIT_TESTS(knows)
 	tcase_add_test(tc, knows__remembers_both_answers_of_each);
 	tcase_add_test(tc, knows__news_win);
 	tcase_add_test(tc, knows__is_bounded);
+	tcase_add_test(tc, knows__is_for_several_threads);
 	return tc;
 }
