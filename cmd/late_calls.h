@@ -289,6 +289,7 @@
 
 #define CALLS_OF_EXPAT(X)                 \
 	X(XML_ErrorString)                \
+	X(XML_GetCurrentByteIndex)        \
 	X(XML_GetCurrentLineNumber)       \
 	X(XML_GetErrorCode)               \
 	X(XML_Parse)                      \
@@ -299,7 +300,6 @@
 	X(XML_SetEntityDeclHandler)       \
 	X(XML_SetHashSalt)                \
 	X(XML_SetStartDoctypeDeclHandler) \
-	X(XML_SetUnknownEncodingHandler)  \
 	X(XML_SetUserData)                \
 	X(XML_StopParser)
 

@@ -79,7 +79,8 @@ is_uri(struct sv s)
 		    s.p[i] == '"')
 			return false;
 	for (i = 1; i < colon; i++)
-		if (!ascii_is_alnum(s.p[i]) && strchr("+-.", s.p[i]) == NULL)
+		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '-' &&
+		    s.p[i] != '.')
 			return false;
 	return true;
 }
@@ -123,7 +124,7 @@ read_fo(const struct taglist_tag *tag, char out[16])
 	if (tag == NULL || tag->value.n == 0 || tag->value.n > 15)
 		return;
 	for (i = 0; i < tag->value.n; i++)
-		if (strchr("01dsDS:", tag->value.p[i]) == NULL)
+		if (sv_chr(SV("01dsDS:"), tag->value.p[i]) == 7)
 			return;
 	memcpy(out, tag->value.p, tag->value.n);
 	out[tag->value.n] = '\0';

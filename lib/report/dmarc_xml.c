@@ -7,6 +7,7 @@
 #include "base/plural.h"
 #include "base/utf8.h"
 #include "mail/domain.h"
+#include "report/text.h"
 
 #define LEAF_MAX 1024 /* bytes of a text that are looked at */
 
@@ -120,6 +121,7 @@ struct reading {
 	uint32_t depth;
 	struct buf text; /* of the innermost element */
 	bool root;	 /* it is a report */
+	bool ended;	 /* and has come to its end */
 	int rc;		 /* why it was stopped */
 	struct err *err;
 	uint32_t records, without_count;
@@ -322,6 +324,7 @@ on_end(void *arg, const XML_Char *name)
 	if (x->depth == 0)
 		return;
 	e = x->path[--x->depth];
+	x->ended = x->depth == 0;
 	outer = x->depth > 0 ? x->path[x->depth - 1] : E_NONE;
 	/* An unknown element's end is not that of what is around it. */
 	if (find_element(outer, name) != e)
@@ -378,23 +381,6 @@ on_entity(void *arg, const XML_Char *name, int is_parameter,
 	stop(arg, RC_DENIED, "it defines an entity");
 }
 
-/* Any other charset of one byte is taken for Latin-1: what matters of a report
- * is ASCII. */
-static int XMLCALL
-on_encoding(void *arg, const XML_Char *name, XML_Encoding *info)
-{
-	int i;
-
-	(void)arg;
-	(void)name;
-	for (i = 0; i < 256; i++)
-		info->map[i] = i;
-	info->data = NULL;
-	info->convert = NULL;
-	info->release = NULL;
-	return XML_STATUS_OK;
-}
-
 /* ---- what real senders send ---- */
 
 /* "#65;" or "#x41;", behind the "#": of a character that XML has */
@@ -438,86 +424,132 @@ is_reference(struct sv s)
 	return false;
 }
 
-/* Does "<..." begin a tag, a comment or the like?  Some write an address in
- * angles as it is. */
+static bool
+is_name_start(char c)
+{
+	return ascii_is_alpha(c) || c == '_' || c == ':' ||
+	       (unsigned char)c >= 0x80;
+}
+
+/* Does "<..." begin a tag or a declaration?  Some write an address in angles
+ * as it is. */
 static bool
 is_tag(struct sv s)
 {
 	size_t i = 1;
 
-	if (i < s.n && (s.p[i] == '!' || s.p[i] == '?'))
-		return true;
-	if (i < s.n && s.p[i] == '/')
+	if (i < s.n && (s.p[i] == '/' || s.p[i] == '!'))
 		i++;
 	if (i == s.n)
 		return true;
-	if (!ascii_is_alpha(s.p[i]) && s.p[i] != '_' && s.p[i] != ':' &&
-	    (unsigned char)s.p[i] < 0x80)
+	if (!is_name_start(s.p[i]))
 		return false;
-	while (i < s.n &&
-	       (ascii_is_alnum(s.p[i]) || (unsigned char)s.p[i] >= 0x80 ||
-		   strchr("_:.-", s.p[i]) != NULL))
+	while (i < s.n && (is_name_start(s.p[i]) || ascii_is_digit(s.p[i]) ||
+			      s.p[i] == '.' || s.p[i] == '-'))
 		i++;
 	return i == s.n || ascii_is_blank(s.p[i]) || s.p[i] == '\r' ||
 	       s.p[i] == '\n' || s.p[i] == '>' || s.p[i] == '/';
 }
 
-static bool
-is_utf16(struct sv s)
+/* What has other rules than text and tags; n bytes with its end, or all. */
+static size_t
+section(struct sv s, struct sv begin, struct sv end)
 {
-	return sv_starts(s, SV("\xfe\xff")) || sv_starts(s, SV("\xff\xfe")) ||
-	       (s.n > 1 && (s.p[0] == '\0' || s.p[1] == '\0'));
+	size_t n;
+
+	if (!sv_starts(s, begin))
+		return 0;
+	n = begin.n + sv_find(sv_skip(s, begin.n), end);
+	return s.n - n > end.n ? n + end.n : s.n;
 }
 
-/* Is it UTF-8, or does it not say what it is? */
+/* Are bytes above ASCII characters of a charset of one byte?  What matters of a
+ * report is ASCII: all such charsets are taken for Latin-1.  Some write UTF-8
+ * and call it UTF-16. */
 static bool
-says_utf8(struct sv s)
+says_latin(struct sv s)
 {
-	struct sv head = sv_first(s, sv_chr(s, '>'));
-	size_t at = sv_ifind(head, SV("encoding"));
+	static const struct sv not_so[] = {SV("utf"), SV("ascii"), SV("ucs"),
+	    SV("10646"), SV("\"\""), SV("''")};
+	struct sv head = sv_first(s, section(s, SV("<?"), SV("?>"))), value;
+	size_t i;
 
-	return at == head.n ||
-	       sv_ifind(sv_skip(head, at), SV("utf-8")) < head.n - at ||
-	       sv_ifind(sv_skip(head, at), SV("utf8")) < head.n - at;
+	value = sv_skip(head, sv_ifind(head, SV("encoding")));
+	for (i = 0; i < sizeof not_so / sizeof not_so[0]; i++)
+		if (sv_ifind(value, not_so[i]) < value.n)
+			return false;
+	return value.n > 0;
 }
 
-/* The document with what breaks parsers for nothing taken out. */
+/* One character off *s; NUL and the like are blanks. */
 static void
-mend(struct sv s, struct buf *out)
+mend_char(struct sv *s, bool latin, struct buf *out)
 {
-	bool utf8;
+	unsigned char c = (unsigned char)s->p[0];
+	uint32_t cp = c;
 
-	if (sv_starts(s, SV("\xef\xbb\xbf")))
-		s = sv_skip(s, 3);
-	if (!is_utf16(s))
-		while (s.n > 0 && (unsigned char)s.p[0] <= ' ')
-			s = sv_skip(s, 1);
-	if (is_utf16(s)) {
-		buf_addsv(out, s);
+	if (c >= 0x80 && !latin) {
+		if (utf8_next(s, &cp) != RC_OK || cp == 0xfffe || cp == 0xffff)
+			cp = '?';
+	} else {
+		*s = sv_skip(*s, 1);
+		if (c < ' ' && c != '\t' && c != '\r' && c != '\n')
+			cp = ' ';
+	}
+	utf8_put(out, cp);
+}
+
+/* The document as UTF-8, with what breaks parsers for nothing taken out:
+ * comments, and declarations, of which only the charset counts. */
+static void
+mend(struct sv s, bool latin, struct buf *out)
+{
+	struct sv part;
+	size_t n;
+
+	while (s.n > 0 && buf_ok(out)) {
+		if ((n = section(s, SV("<![CDATA["), SV("]]>"))) > 0) {
+			for (part = sv_first(s, n); part.n > 0;)
+				mend_char(&part, latin, out);
+		} else if ((n = section(s, SV("<!--"), SV("-->"))) > 0 ||
+			   (n = section(s, SV("<?"), SV("?>"))) > 0) {
+			for (part = sv_first(s, n); part.n > 0;
+			     part = sv_skip(part, 1))
+				if (part.p[0] == '\n')
+					buf_addc(out, '\n');
+		} else if (!latin && sv_starts(s, SV("\xef\xbb\xbf"))) {
+			n = 3; /* a mark in the middle of it */
+		} else if (s.p[0] == '&' && !is_reference(s)) {
+			buf_adds(out, "&amp;");
+			n = 1;
+		} else if (s.p[0] == '<' && !is_tag(s)) {
+			buf_adds(out, "&lt;");
+			n = 1;
+		} else if (s.p[0] == '>' && sv_ends(buf_sv(out), SV("]]"))) {
+			buf_adds(out, "&gt;");
+			n = 1;
+		} else {
+			mend_char(&s, latin, out);
+		}
+		s = sv_skip(s, n);
+	}
+}
+
+static void
+mend_all(struct sv document, struct buf *out)
+{
+	struct buf plain;
+
+	if (!report_text_is_utf16(document)) {
+		document = report_text_begin(document);
+		mend(document, says_latin(document), out);
 		return;
 	}
-	utf8 = says_utf8(s);
-	while (s.n > 0 && buf_ok(out)) {
-		unsigned char c = (unsigned char)s.p[0];
-		uint32_t cp;
-
-		if (c >= 0x80 && utf8) {
-			utf8_put(out, utf8_next(&s, &cp) == RC_OK && cp < 0xfffe
-					  ? cp
-					  : '?');
-			continue;
-		}
-		if (c == '&' && !is_reference(s))
-			buf_adds(out, "&amp;");
-		else if (c == '<' && !is_tag(s))
-			buf_adds(out, "&lt;");
-		else
-			buf_addc(
-			    out, c < ' ' && c != '\t' && c != '\r' && c != '\n'
-				     ? ' '
-				     : (char)c);
-		s = sv_skip(s, 1);
-	}
+	/* Two bytes become three at most. */
+	buf_init(&plain, document.n * 2 + 4);
+	report_text_from_utf16(document, &plain);
+	mend(report_text_begin(buf_sv(&plain)), false, out);
+	buf_fini(&plain);
 }
 
 /* ---- all of it ---- */
@@ -525,7 +557,7 @@ mend(struct sv s, struct buf *out)
 static XML_Parser
 new_parser(struct reading *x)
 {
-	XML_Parser p = XML_ParserCreate(NULL);
+	XML_Parser p = XML_ParserCreate("UTF-8");
 	unsigned long salt = 1;
 
 	must(p != NULL);
@@ -536,27 +568,32 @@ new_parser(struct reading *x)
 	XML_SetCharacterDataHandler(p, on_text);
 	XML_SetStartDoctypeDeclHandler(p, on_doctype);
 	XML_SetEntityDeclHandler(p, on_entity);
-	XML_SetUnknownEncodingHandler(p, on_encoding, NULL);
 	return p;
 }
 
 /* The whole is a report, if perhaps not all of it can be read. */
 static int
-conclude(struct reading *x, bool whole)
+conclude(struct reading *x, struct sv doc, bool whole)
 {
 	struct report_record *r = &x->b->r;
+	struct sv rest;
 
 	if (x->rc != RC_OK)
 		return x->rc;
 	if (!x->root)
 		return err_set(x->err, RC_NOTFOUND, "it is not XML");
-	if (!whole && r->nsource == 0)
+	if (!whole && !x->ended && r->nsource == 0)
 		return err_set(x->err, RC_SYNTAX, "its XML is damaged: %s",
 		    XML_ErrorString(XML_GetErrorCode(x->parser)));
 	if (r->org.n == 0 && r->contact.n == 0 && r->domain.n == 0)
 		return err_set(x->err, RC_SYNTAX,
 		    "it says neither who sends it nor what it is about");
-	if (!whole)
+	rest = sv_skip(doc, (size_t)XML_GetCurrentByteIndex(x->parser));
+	/* Whatever else is behind a report says nothing. */
+	if (!whole && x->ended && sv_ifind(rest, SV("<feedback")) < rest.n)
+		report_trouble(
+		    x->b, "another report follows in the same file: not read");
+	if (!whole && !x->ended)
 		report_trouble(x->b,
 		    "it breaks off after %u record%s (line %lu: %s)",
 		    x->records, plural(x->records),
@@ -583,7 +620,7 @@ dmarc_xml_read(struct report_builder *b, struct sv document, struct err *err)
 		return err_set(err, RC_TOOBIG, "it has more than %zu bytes",
 		    b->limits->unpacked);
 	buf_init(&doc, 2 * b->limits->unpacked);
-	mend(document, &doc);
+	mend_all(document, &doc);
 	if (!buf_ok(&doc)) {
 		buf_fini(&doc);
 		return err_set(err, RC_TOOBIG, "it has more than %zu bytes",
@@ -594,7 +631,7 @@ dmarc_xml_read(struct report_builder *b, struct sv document, struct err *err)
 	x.parser = new_parser(&x);
 	must(doc.n <= INT32_MAX);
 	whole = XML_Parse(x.parser, doc.p, (int)doc.n, 1) == XML_STATUS_OK;
-	r = conclude(&x, whole);
+	r = conclude(&x, buf_sv(&doc), whole);
 	XML_ParserFree(x.parser);
 	arena_reset(&x.record.texts);
 	buf_fini(&x.text);

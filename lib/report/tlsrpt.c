@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "base/utf8.h"
+#include "report/text.h"
 
 #define VALUES_PER_RECORD 10
 
@@ -16,9 +17,10 @@ mend(struct sv s, struct buf *out)
 {
 	size_t i;
 
-	if (sv_starts(s, SV("\xef\xbb\xbf")))
-		s = sv_skip(s, 3);
-	utf8_repair(out, s);
+	if (report_text_is_utf16(s))
+		report_text_from_utf16(s, out);
+	else
+		utf8_repair(out, report_text_begin(s));
 	for (i = 0; i < out->n; i++)
 		if ((unsigned char)out->p[i] < ' ')
 			out->p[i] = ' ';

@@ -3,6 +3,7 @@
 #include "archive/unpack.h"
 #include "archive/zip.h"
 #include "mime/mime.h"
+#include "report/text.h"
 
 #define LAYERS	      2 /* of packing */
 #define MAIL_SIZE     4 /* documents of the largest size in one mail */
@@ -43,12 +44,9 @@ is_zip(struct sv s)
 static bool
 is_text(struct sv s)
 {
-	if (sv_starts(s, SV("\xff\xfe")) || sv_starts(s, SV("\xfe\xff")))
+	if (report_text_is_utf16(s))
 		return true;
-	if (sv_starts(s, SV("\xef\xbb\xbf")))
-		s = sv_skip(s, 3);
-	while (s.n > 0 && (unsigned char)s.p[0] <= ' ')
-		s = sv_skip(s, 1);
+	s = report_text_begin(s);
 	return s.n > 0 && (s.p[0] == '<' || s.p[0] == '{');
 }
 
@@ -118,6 +116,26 @@ inflate_and_look(struct unpacking *u, enum unpack_how how, const struct file *f)
 	buf_fini(&fill_in.out);
 }
 
+/* Folders, and what some systems lay beside each file. */
+static bool
+is_no_file(struct sv name)
+{
+	static const struct sv beside[] = {
+	    SV(".DS_Store"), SV("Thumbs.db"), SV("desktop.ini")};
+	size_t at, i;
+
+	for (at = name.n; at > 0; at--)
+		if (name.p[at - 1] == '/' || name.p[at - 1] == '\\')
+			break;
+	if ((at > 0 && at == name.n) || sv_starts(name, SV("__MACOSX/")) ||
+	    sv_starts(sv_skip(name, at), SV("._")))
+		return true;
+	for (i = 0; i < sizeof beside / sizeof beside[0]; i++)
+		if (sv_ieq(sv_skip(name, at), beside[i]))
+			return true;
+	return false;
+}
+
 /* One file of a zip.  Its size in the directory is a claim; what comes out is
  * counted. */
 static void
@@ -163,6 +181,8 @@ unzip(struct unpacking *u, const struct file *f)
 	uint32_t n = 0;
 
 	if (zip_end_find(sv_skip(zip, from), from, &end) != RC_OK ||
+	    (end.large &&
+		zip_end64_parse(sv_skip(zip, end.large_at), &end) != RC_OK) ||
 	    end.several || end.at > zip.n) {
 		refuse(u, f, DAMAGED);
 		return;
@@ -173,7 +193,7 @@ unzip(struct unpacking *u, const struct file *f)
 			refuse(u, f, "there are too many files in it");
 			return;
 		}
-		if (!e.symlink && !sv_ends(e.name, SV("/")))
+		if (!e.symlink && !is_no_file(e.name))
 			unzip_entry(u, f, &e);
 	}
 	if (n == 0)
@@ -226,13 +246,14 @@ type_says_so(struct sv header)
 	       sv_istarts(sv_trim(value), SV("application/tlsrpt"));
 }
 
-/* Some forget to say that it is base64: so begin gzip and zip in it. */
+/* Some forget to say that it is base64: so begin gzip, zip and XML in it. */
 static enum mime_encoding
 encoding_of(const struct mime_part *p, struct sv body)
 {
 	body = sv_trim(body);
 	if (p->encoding == MIME_ENC_IDENTITY &&
-	    (sv_starts(body, SV("H4sI")) || sv_starts(body, SV("UEsDB"))))
+	    (sv_starts(body, SV("H4sI")) || sv_starts(body, SV("UEsDB")) ||
+		sv_starts(body, SV("PD94bWwg"))))
 		return MIME_ENC_BASE64;
 	return (enum mime_encoding)p->encoding;
 }

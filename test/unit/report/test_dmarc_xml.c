@@ -268,6 +268,65 @@ static const struct dump_row rows[] = {
 	"<feedback>" META("A&#38;B &#x26; &#0; &#x; AT&#T &#55296; &nbsp;")
 	    POLICY ONE "</feedback>",
 	RC_OK, HEAD_DUMP("A&B & &#0; &#x; AT&#T &#55296; &nbsp;") ONE_DUMP},
+    {"CDATA: what is in it is as it is",
+	"<feedback><report_metadata><org_name><![CDATA[A & B <b>&lt;]]>"
+	"</org_name><email><![CDATA[<dmarc@a.test>]]></email><report_id>"
+	"<![CDATA[77]]></report_id><date_range><begin>1404086400</begin><end>"
+	"<![CDATA[140417]]>2799</end></date_range></report_metadata>" POLICY ONE
+	"</feedback>",
+	RC_OK,
+	"A & B <b>&lt; <<dmarc@a.test>> id=77 example.org "
+	"1404086400-1404172799 p=none sp=\n" ONE_DUMP},
+    {"CDATA with controls and bad bytes, not closed",
+	"<feedback>" META("a.test") POLICY ONE "<record><![CDATA[\x01\xff<a@b>",
+	RC_OK,
+	HEAD_DUMP("a.test") ONE_DUMP
+	"trouble: it breaks off after 2 records (line 1: unclosed CDATA "
+	"section)\n"},
+    {"its end where it does not begin",
+	"<feedback>" META("a]]>b") POLICY ONE "</feedback>", RC_OK,
+	HEAD_DUMP("a]]>b") ONE_DUMP},
+    {"comments with what they may not have, instructions",
+	"<!-- a -- b & <c> --><?xml-stylesheet href=\"a\"?><feedback><!--->"
+	"-->" META("a.test") "<!---->" POLICY ONE "<!-- <record> --></feedback>"
+			     "<!-- end -->",
+	RC_OK, HEAD_DUMP("a.test") ONE_DUMP},
+    {"two declarations, two marks",
+	"\xef\xbb\xbf\xef\xbb\xbf" XML "\xef\xbb\xbf" XML
+	"<feedback>" META("a.test") POLICY ONE "</feedback>",
+	RC_OK, HEAD_DUMP("a.test") ONE_DUMP},
+    {"a declaration without a charset in it",
+	"<?xml version=\"1.0\" encoding=\"\"?><feedback>" META(
+	    "caf\xc3\xa9.test") POLICY ONE "</feedback>",
+	RC_OK, HEAD_DUMP("caf\xc3\xa9.test") ONE_DUMP},
+    {"says UTF-16 and is UTF-8",
+	"<?xml version=\"1.0\" encoding=\"utf-16\"?><feedback>" META(
+	    "caf\xc3\xa9 \xf0\x9f\x93\xa7") POLICY ONE "</feedback>",
+	RC_OK, HEAD_DUMP("caf\xc3\xa9 \xf0\x9f\x93\xa7") ONE_DUMP},
+    {"says ASCII and is UTF-8",
+	"<?xml version=\"1.0\" encoding=\"us-ascii\"?><feedback>" META(
+	    "caf\xc3\xa9.test") POLICY ONE "</feedback>",
+	RC_OK, HEAD_DUMP("caf\xc3\xa9.test") ONE_DUMP},
+    {"more than white space behind it",
+	"<feedback>" META("a.test") POLICY ONE
+	"</feedback>\n--\n</html>sent by x",
+	RC_OK, HEAD_DUMP("a.test") ONE_DUMP},
+    {"no records, and something behind it",
+	"<feedback>" META("a.test") POLICY "</feedback>}", RC_OK,
+	HEAD_DUMP("a.test")},
+    {"another report behind it",
+	"<feedback>" META("a.test") POLICY ONE
+	"</feedback>\n" XML "<feedback>" META("b.test") POLICY ONE
+	"</feedback>",
+	RC_OK,
+	HEAD_DUMP("a.test") ONE_DUMP
+	"trouble: another report follows in the same file: not read\n"},
+    {"elements that come twice",
+	"<feedback>" META("a.test") POLICY POLICY "<record>" ROW(
+	    "192.0.2.7", "1", "none", "fail", "fail") FROM("example.org")
+	    FROM("example.org") "<auth_results>" SPF("x.test", "fail")
+		SPF("x.test", "fail") "</auth_results></record></feedback>",
+	RC_OK, HEAD_DUMP("a.test") ONE_DUMP},
     {"it breaks off",
 	"<feedback>" META("a.test") POLICY ONE "<record><row><count>7<", RC_OK,
 	HEAD_DUMP("a.test") ONE_DUMP
@@ -302,6 +361,82 @@ static const struct dump_row rows[] = {
 START_TEST(dmarc_xml__rows)
 {
 	dump_check(dmarc_xml_read, &rows[_i]);
+}
+END_TEST
+
+/* A report in UTF-16, with a mark and without, and whatever it says. */
+static const struct {
+	const char *name, *declared;
+	bool little, marked;
+} wides[] = {
+    {"little, marked", "utf-16", true, true},
+    {"big, marked", "utf-16", false, true},
+    {"little, not marked", "UTF-16LE", true, false},
+    {"big, not marked", "UTF-16BE", false, false},
+    {"says UTF-8", "UTF-8", true, true},
+    {"says Latin-1", "ISO-8859-1", false, true},
+};
+
+START_TEST(dmarc_xml__utf16_of_any_kind)
+{
+	static const char text[] =
+	    "<feedback>" META("a <b@c> & \xff") POLICY ONE "</feedback>";
+	const struct report_limits limits = REPORT_LIMITS_DEFAULT;
+	struct buf narrow, wide, out;
+	struct report_builder b;
+	struct err err;
+	size_t i;
+
+	buf_init(&narrow, 4000);
+	buf_init(&wide, 8000);
+	buf_init(&out, 4000);
+	buf_addf(&narrow, "%s<?xml version=\"1.0\" encoding=\"%s\"?>%s",
+	    wides[_i].marked ? "\xfe" : "", wides[_i].declared, text);
+	for (i = 0; i < narrow.n; i++) {
+		char c = narrow.p[i], high = '\0';
+
+		if (c == '\xfe') {
+			high = '\xfe';
+			c = '\xff';
+		} else if (c == '\xff') {
+			high = '\xd8'; /* half a pair */
+			c = '\x01';
+		}
+		buf_addc(&wide, wides[_i].little ? c : high);
+		buf_addc(&wide, wides[_i].little ? high : c);
+	}
+	report_builder_init(&b, &limits);
+	ck_assert_msg(dmarc_xml_read(&b, buf_sv(&wide), &err) == RC_OK,
+	    "%s: %s", wides[_i].name, err.text);
+	dump(&b.r, &out);
+	ck_assert_msg(
+	    strcmp(out.p, HEAD_DUMP("a <b@c> & \xef\xbf\xbd") ONE_DUMP) == 0,
+	    "%s: %s", wides[_i].name, out.p);
+	report_builder_fini(&b);
+	buf_fini(&out);
+	buf_fini(&wide);
+	buf_fini(&narrow);
+}
+END_TEST
+
+/* NUL is no part of a name. */
+START_TEST(dmarc_xml__nul_in_a_tag)
+{
+	static const char doc[] =
+	    "<feedback>" META("a <b\0c@d> e") POLICY ONE "</feedback>";
+	const struct report_limits limits = REPORT_LIMITS_DEFAULT;
+	struct report_builder b;
+	struct err err;
+	struct buf out;
+
+	buf_init(&out, 4000);
+	report_builder_init(&b, &limits);
+	ck_assert_int_eq(
+	    dmarc_xml_read(&b, sv_of(doc, sizeof doc - 1), &err), RC_OK);
+	dump(&b.r, &out);
+	ck_assert_str_eq(out.p, HEAD_DUMP("a <b c@d> e") ONE_DUMP);
+	report_builder_fini(&b);
+	buf_fini(&out);
 }
 END_TEST
 
@@ -501,5 +636,7 @@ UNIT_TESTS(dmarc_xml)
 	tcase_add_test(t, dmarc_xml__a_flood_hides_nobody);
 	tcase_add_test(t, dmarc_xml__depth_is_limited);
 	tcase_add_test(t, dmarc_xml__utf16);
+	tcase_add_loop_test(t, dmarc_xml__utf16_of_any_kind, 0, COUNT(wides));
+	tcase_add_test(t, dmarc_xml__nul_in_a_tag);
 	return t;
 }

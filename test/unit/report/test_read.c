@@ -120,6 +120,9 @@ enum packing {
 	ENCRYPTED,
 	TWO_IN_ZIP,
 	EMPTY_ZIP,
+	MAC_ZIP,   /* with what some systems put beside a file */
+	ZIP64,	   /* its numbers are in a record of their own */
+	GZIP_TAIL, /* and more bytes behind it, which are none of it */
 	PHOTOS
 };
 
@@ -149,10 +152,47 @@ zip_again(struct buf *b, const char *name, unsigned flags)
 }
 
 static void
+zip64_again(struct buf *b)
+{
+	struct buf end;
+	struct sv zip;
+
+	zip_again(b, NAME ".xml", 0);
+	zip = buf_sv(b);
+	buf_init(&end, 200);
+	buf_add(&end, "PK\6\6", 4);
+	le(&end, 8, 44);
+	le(&end, 4, 45 << 16 | 45);
+	le(&end, 8, 0);
+	le(&end, 8, 1);
+	le(&end, 8, 1);
+	buf_add(&end, zip.p + zip.n - 10, 4); /* size, and where */
+	le(&end, 4, 0);
+	buf_add(&end, zip.p + zip.n - 6, 4);
+	le(&end, 4, 0);
+	buf_add(&end, "PK\6\7", 4);
+	le(&end, 4, 0);
+	le(&end, 8, zip.n - 22);
+	le(&end, 4, 1);
+	buf_add(&end, "PK\5\6\0\0\0\0\xff\xff\xff\xff", 12);
+	buf_add(&end, "\xff\xff\xff\xff\xff\xff\xff\xff\0\0", 10);
+	buf_truncate(b, zip.n - 22);
+	buf_addsv(b, buf_sv(&end));
+	buf_fini(&end);
+}
+
+static void
 pack(enum packing how, struct buf *b)
 {
 	struct member two[] = {{"x/", SV(""), 0, 0},
 	    {NAME ".xml", buf_sv(b), 0, 0}, {"b.json", SV(TLS), 0, 0}};
+	const struct sv fork = SV("\0\5\26\7\0\2\0\0Mac OS X");
+	struct member mac[] = {{NAME "/", SV(""), 0, 0},
+	    {"d!e!f\\", SV(""), 0, 0}, {NAME "/" NAME ".xml", buf_sv(b), 0, 0},
+	    {"__MACOSX/" NAME "/._" NAME ".xml", fork, 0, 0},
+	    {NAME "/._" NAME ".xml", fork, 0, 0},
+	    {NAME "/.DS_Store", SV("\0\0\0\1Bud1"), 0, 0},
+	    {"a!b!c\\Thumbs.db", SV("x"), 0, 0}};
 	struct buf packed;
 
 	if (how == GZIP || how == GZIP_IN_GZIP_IN_GZIP || how == CUT_GZIP)
@@ -172,10 +212,19 @@ pack(enum packing how, struct buf *b)
 		buf_truncate(b, 12);
 	if (how == CUT_ZIP)
 		buf_truncate(b, b->n - 9);
-	if (how != TWO_IN_ZIP && how != EMPTY_ZIP)
+	if (how == GZIP_TAIL) {
+		gzip_again(b);
+		buf_add(b, "\r\n\0--x", 6);
+	}
+	if (how == ZIP64)
+		zip64_again(b);
+	if (how != TWO_IN_ZIP && how != EMPTY_ZIP && how != MAC_ZIP)
 		return;
 	buf_init(&packed, MANY);
-	zip_into(&packed, two, how == TWO_IN_ZIP ? 3 : 0);
+	if (how == MAC_ZIP)
+		zip_into(&packed, mac, COUNT(mac));
+	else
+		zip_into(&packed, two, how == TWO_IN_ZIP ? 3 : 0);
 	buf_reset(b);
 	buf_addsv(b, buf_sv(&packed));
 	buf_fini(&packed);
@@ -277,6 +326,21 @@ static const struct {
 	DMARC, "refused: it is packed, and damaged\n <> id=  0-0 p= sp=\n"},
     {"encrypted", "Content-Type: application/zip\r\n" ATTACH NAME ".zip\r\n",
 	ENCRYPTED, DMARC, "refused: it is encrypted\n <> id=  0-0 p= sp=\n"},
+    {"a zip from a Mac, or from Windows",
+	SUBJECT "Content-Type: application/zip\r\n" ATTACH NAME ".zip\r\n",
+	MAC_ZIP, DMARC, DMARC_DUMP},
+    {"the large numbers of zip",
+	"Content-Type: application/zip\r\n" ATTACH NAME ".zip\r\n", ZIP64,
+	DMARC, DMARC_DUMP},
+    {"bytes behind a gzip",
+	"Content-Type: application/gzip\r\n" ATTACH NAME ".xml.gz\r\n",
+	GZIP_TAIL, DMARC, DMARC_DUMP},
+    {"plain XML, of which base64 is not mentioned",
+	"Content-Type: application/xml\r\nX: base64 it is\r\n", PLAIN,
+	"<?xml version=\"1.0\"?>" DMARC, DMARC_DUMP},
+    {"plain XML, called a picture",
+	"Content-Type: image/png\r\n" ATTACH "x.png\r\n", PLAIN, DMARC,
+	DMARC_DUMP},
     {"an empty zip", "Content-Type: application/zip\r\n" ATTACH NAME ".zip\r\n",
 	EMPTY_ZIP, DMARC,
 	"refused: there is nothing in it\n <> id=  0-0 p= sp=\n"},
