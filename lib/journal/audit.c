@@ -364,7 +364,7 @@ check_toc(struct audit *a)
 	if (t.map != NULL && t.size < t.map_len) {
 		/* Tables are written when it suits, those of older segments,
 		 * too: a crash may cut any. */
-		cut = toc_is_cut(&t);
+		cut = toc_is_cut(&t, &id);
 		tell(a,
 		    (a->last || cut) && !a->sum->clean_end ? AUDIT_NOTE
 							   : AUDIT_DERIVED,

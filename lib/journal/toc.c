@@ -153,7 +153,7 @@ map_file(struct toc *t, const struct toc_id *id)
 	fd = io->open(io, id->dirfd, name, O_RDONLY);
 	if (fd < 0)
 		return;
-	if (io->size(io, fd, &size) == 0 && size >= HEAD)
+	if (io->size(io, fd, &size) == 0 && size > 0)
 		t->map = io->map(io, fd, (size_t)size);
 	if (t->map != NULL)
 		t->map_len = (size_t)size;
@@ -172,7 +172,7 @@ toc_load(struct toc *t, const struct toc_id *id)
 	if (t->map == NULL)
 		return;
 	head_make(id, want);
-	if (memcmp(t->map, want, HEAD) != 0)
+	if (t->map_len < HEAD || memcmp(t->map, want, HEAD) != 0)
 		return;
 	t->size = HEAD;
 	while (block_load(t))
@@ -189,8 +189,9 @@ toc_load_keyless(struct toc *t, const struct toc_id *id)
 	t->loaded = true;
 	map_file(t, id);
 	p = t->map;
-	if (p == NULL || memcmp(p, magic, sizeof magic) != 0 ||
-	    be_get32(p + 8) != VERSION || be_get32(p + 12) != id->seg->number ||
+	if (p == NULL || t->map_len < HEAD ||
+	    memcmp(p, magic, sizeof magic) != 0 || be_get32(p + 8) != VERSION ||
+	    be_get32(p + 12) != id->seg->number ||
 	    be_get32(p + 32) != crc32c(0, p, 32))
 		return false;
 	t->size = HEAD;
@@ -230,22 +231,89 @@ toc_reach(const struct toc *t, uint64_t first)
 	return t->upto > off ? seq + (t->upto - off) / REC_HEADER : seq;
 }
 
-bool
-toc_is_cut(const struct toc *t)
+/* Do as many of these n bytes as are there stand at `at`? */
+static bool
+agrees(struct sv s, size_t at, const void *want, size_t n)
 {
-	const unsigned char *p = (const unsigned char *)t->map + t->size;
-	size_t room = t->map_len - t->size;
+	s = sv_first(sv_skip(s, at), n);
+	return memcmp(s.p, want, s.n) == 0;
+}
 
-	if (t->size == 0)
-		return room < HEAD;
-	if (memcmp(p, "TBLK", room < 4 ? room : 4) != 0)
+/* Checksum of a block's head with n for its number of entries, and of them. */
+static uint32_t
+block_crc(struct sv s, uint32_t n)
+{
+	unsigned char head[36];
+
+	memcpy(head, s.p, sizeof head);
+	be_put32(head + 4, n);
+	return crc32c(crc32c(0, head, sizeof head), s.p + BLOCK_HEAD,
+	    (size_t)n * TOC_ENTRY);
+}
+
+/* Can all whole entries in s be a block's that goes up to `to`? */
+static bool
+are_entries(struct sv s, uint64_t to, uint32_t notes_len)
+{
+	uint64_t seq = 0, off = 0;
+	struct toc_entry e;
+
+	for (; s.n >= TOC_ENTRY; s = sv_skip(s, TOC_ENTRY)) {
+		toc_entry_decode(s.p, &e);
+		if (e.seq < seq || e.off < off || e.off >= to ||
+		    (e.note_len != TOC_NO_NOTE &&
+			(e.note_len > notes_len ||
+			    e.note_off > notes_len - e.note_len)))
+			return false;
+		seq = e.seq;
+		off = e.off;
+	}
+	return true;
+}
+
+static bool
+is_cut_block(const struct toc *t, struct sv s)
+{
+	unsigned char place[16];
+	uint32_t n, notes;
+	uint64_t whole;
+	struct sv rest;
+
+	be_put64(place, t->size);
+	be_put64(place + 8, t->upto);
+	if (!agrees(s, 0, "TBLK", 4) || !agrees(s, 8, place, sizeof place))
 		return false;
-	if (room < BLOCK_HEAD)
+	if (s.n < BLOCK_HEAD)
 		return true;
-	return be_get64(p + 8) == t->size && be_get64(p + 16) == t->upto &&
-	       BLOCK_HEAD + (uint64_t)be_get32(p + 4) * TOC_ENTRY +
-		       be_get32(p + 32) >
-		   room;
+	n = be_get32(s.p + 4);
+	notes = be_get32(s.p + 32);
+	whole = BLOCK_HEAD + (uint64_t)n * TOC_ENTRY;
+	if (be_get64(s.p + 24) < t->upto || whole + notes <= s.n)
+		return false;
+	if (whole <= s.n)
+		return block_crc(s, n) == be_get32(s.p + 36);
+	rest = sv_skip(s, BLOCK_HEAD);
+	if (!are_entries(rest, be_get64(s.p + 24), notes))
+		return false;
+	/* The last block, all of which is there, with another number? */
+	if (notes > rest.n || (rest.n - notes) % TOC_ENTRY != 0)
+		return true;
+	n = (uint32_t)((rest.n - notes) / TOC_ENTRY);
+	return block_crc(s, n) != be_get32(s.p + 36);
+}
+
+bool
+toc_is_cut(const struct toc *t, const struct toc_id *id)
+{
+	struct sv s = sv_skip(sv_of(t->map, t->map_len), (size_t)t->size);
+	unsigned char head[HEAD];
+
+	if (s.n == 0)
+		return false;
+	if (t->size > 0)
+		return is_cut_block(t, s);
+	head_make(id, head);
+	return s.n < HEAD && agrees(s, 0, head, HEAD);
 }
 
 uint64_t

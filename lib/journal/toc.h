@@ -95,9 +95,13 @@ void toc_load(struct toc *t, const struct toc_id *id);
  * this segment's.  false: there is nothing to be read.
  */
 bool toc_load_keyless(struct toc *t, const struct toc_id *id);
-/* What is in the file behind t->size is the beginning of a block or of the
- * head: its writer has died, or is at it. */
-bool toc_is_cut(const struct toc *t);
+/*
+ * What is in the file behind t->size is the beginning of the head or of a block
+ * that belongs there, and not all of it: its writer has died, or is at it.
+ * False if anything of what is there contradicts that, or if its checksum shows
+ * that only a length in it is wrong.
+ */
+bool toc_is_cut(const struct toc *t, const struct toc_id *id);
 /* The highest number in it, 0: none. */
 uint64_t toc_last(const struct toc *t);
 /*
