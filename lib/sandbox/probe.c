@@ -343,25 +343,31 @@ was_connected(long r)
 	return was_tried(r) && (r >= 0 || errno != EOPNOTSUPP);
 }
 
-static bool
-probe_fastopen(const char *other)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET,
-	    .sin_port = htons(9),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = stream_socket();
-	bool ok;
+typedef long send_fn(int fd, struct msghdr *m);
 
-	(void)other;
-	ok = was_tried(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
-	    (struct sockaddr *)&a, sizeof a));
-	if (fd >= 0)
-		(void)close(fd);
-	return ok;
+static long
+by_sendto(int fd, struct msghdr *m)
+{
+	return sendto(fd, m->msg_iov->iov_base, m->msg_iov->iov_len,
+	    MSG_FASTOPEN | MSG_NOSIGNAL, m->msg_name, m->msg_namelen);
+}
+
+static long
+by_sendmsg(int fd, struct msghdr *m)
+{
+	return sendmsg(fd, m, MSG_FASTOPEN | MSG_NOSIGNAL);
+}
+
+static long
+by_sendmmsg(int fd, struct msghdr *m)
+{
+	struct mmsghdr many[2] = {{.msg_hdr = *m}, {.msg_hdr = *m}};
+
+	return sendmmsg(fd, many, 2, MSG_FASTOPEN | MSG_NOSIGNAL);
 }
 
 static bool
-probe_fastopen_message(const char *other)
+fastopens(send_fn *by)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	    .sin_port = htons(9),
@@ -373,13 +379,32 @@ probe_fastopen_message(const char *other)
 	    .msg_iov = &v,
 	    .msg_iovlen = 1};
 	int fd = stream_socket();
-	bool ok;
+	bool ok = was_connected(by(fd, &m));
 
-	(void)other;
-	ok = was_connected(sendmsg(fd, &m, MSG_FASTOPEN | MSG_NOSIGNAL));
 	if (fd >= 0)
 		(void)close(fd);
 	return ok;
+}
+
+static bool
+probe_fastopen(const char *other)
+{
+	(void)other;
+	return fastopens(by_sendto);
+}
+
+static bool
+probe_fastopen_message(const char *other)
+{
+	(void)other;
+	return fastopens(by_sendmsg);
+}
+
+static bool
+probe_fastopen_messages(const char *other)
+{
+	(void)other;
+	return fastopens(by_sendmmsg);
 }
 
 /* Streams and datagrams that ports' rules do not see. */
@@ -532,6 +557,7 @@ static const struct probe probes[] = {
     {"listen", probe_listen, NULL},
     {"fastopen", probe_fastopen, NULL},
     {"fastopen-message", probe_fastopen_message, NULL},
+    {"fastopen-messages", probe_fastopen_messages, NULL},
     {"fastopen-connect", probe_fastopen_connect, NULL},
     {"socket-filter", probe_socket_filter, NULL},
     {"mptcp", probe_mptcp, NULL},

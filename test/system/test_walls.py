@@ -14,7 +14,7 @@ from test_sign_in import signed_in
 
 ROLES = {"auth", "history", "junk", "keeper", "queue", "smtp", "submission", "imap", "pop3", "sieve", "account", "dns",
          "mx", "report", "web", "acme", "admin"}
-PROBES = 37
+PROBES = 38
 # Nobody is there: what gets certificates is started, and fails.
 MORE = 'admins: [anna]\ntls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
 # What is a process's own part is not probed there.
