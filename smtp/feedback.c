@@ -102,7 +102,7 @@ smtp_feedback_fill(const struct check_result *r, struct sv sender,
 	*out = (struct smtp_feedback){
 	    .rua = sv_str(d->record.rua), .org = sv_str(d->org)};
 	out->seen.when = now;
-	out->seen.accepted = done->done != REPORT_DONE_REFUSED;
+	out->seen.accepted = !done->refused;
 	fill_policy(d, &out->seen.policy);
 	(void)inet_ntop(v4 ? AF_INET : AF_INET6,
 	    v4 ? r->peer.s6_addr + 12 : r->peer.s6_addr, out->address,

@@ -19,7 +19,9 @@ struct smtp_feedback {
 
 /* What was done with it; what goes beyond the policy is not told. */
 struct smtp_feedback_done {
-	enum report_done done; /* for what it is: not for want of a scanner */
+	/* For what it is: not for a virus, nor for want of a scanner. */
+	enum report_done done;
+	bool refused;	  /* for whatever it was */
 	struct sv reason; /* of RFC 9990, why not more; empty: see the policy */
 };
 

@@ -234,14 +234,15 @@ make_front(struct smtp_session *s, const struct verdict *v, struct buf *out,
 			 "the trace fields are too large; try again");
 }
 
-/* Its author's domain may want to hear of it. */
+/* Its author's domain may want to hear of it, whatever other reasons there were
+ * to refuse it [RFC 9990 3.1]. */
 static void
-tell_feedback(
-    struct smtp_session *s, enum report_done done, const struct verdict *v)
+tell_feedback(struct smtp_session *s, enum report_done done, bool refused,
+    const struct verdict *v)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	const struct smtp_judge *j = s->t.judge;
-	struct smtp_feedback_done what = {.done = done};
+	struct smtp_feedback_done what = {.done = done, .refused = refused};
 	struct smtp_feedback f;
 
 	if (o->ops->feedback == NULL || j == NULL ||
@@ -254,6 +255,14 @@ tell_feedback(
 	if (smtp_feedback_fill(smtp_judge_result(j), buf_sv(&s->t.sender),
 		&what, clk_now() / 1000, &f))
 		o->ops->feedback(o->ctx, &f);
+}
+
+/* What was done with it before anybody looked for viruses. */
+static enum report_done
+done_by_policy(const struct smtp_arrival *arrived)
+{
+	return arrived->junk && !arrived->unscanned ? REPORT_DONE_JUNK
+						    : REPORT_DONE_NOTHING;
 }
 
 static void
@@ -350,10 +359,7 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 		tally_add(TALLY_SUBMITTED, 1);
 	smtp_note_accepted(s, since, d.front.n + d.size, judged, arrived);
 	smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
-	tell_feedback(s,
-	    arrived->junk && !arrived->unscanned ? REPORT_DONE_JUNK
-						 : REPORT_DONE_NOTHING,
-	    d.verdict);
+	tell_feedback(s, done_by_policy(arrived), false, d.verdict);
 	hand_report_over(s);
 }
 
@@ -400,6 +406,8 @@ scan(struct smtp_session *s, struct smtp_arrival *arrived)
 		mlog(LOG_INFO, "smtp.virus", "sid=%llx peer=%s name=%s",
 		    (unsigned long long)s->c->id, s->c->peer,
 		    log_q(q, sv_str(a.name)));
+		tell_feedback(s, done_by_policy(arrived), true,
+		    arrived->judged ? &arrived->verdict : NULL);
 		smtp_refuse(s, 554, "5.7.1",
 		    "the message contains a virus, says ClamAV: %s", a.name);
 		return false;
@@ -451,7 +459,7 @@ judge_and_deliver(struct smtp_session *s)
 	    a.action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
 	if (a.action == SMTP_JUDGE_REFUSE) {
 		note_refused(s);
-		tell_feedback(s, REPORT_DONE_REFUSED, NULL);
+		tell_feedback(s, REPORT_DONE_REFUSED, true, NULL);
 		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
 	} else {
 		smtp_arrival_deferred(s);

@@ -29,7 +29,8 @@ static bool
 fill(const struct check_result *r, enum report_done done, const char *reason,
     struct smtp_feedback *f)
 {
-	const struct smtp_feedback_done d = {done, sv_str(reason)};
+	const struct smtp_feedback_done d = {
+	    done, done == REPORT_DONE_REFUSED, sv_str(reason)};
 
 	return smtp_feedback_fill(r, SV("bounce@B.test"), &d, 77, f);
 }

@@ -292,35 +292,40 @@ START_TEST(smtp_judge__does_what_each_row_says)
 END_TEST
 
 /* What is told to a domain that asks is what was done for its policy, not that
- * nobody could look for viruses. */
+ * nobody could look for viruses, nor that one was found. */
+static enum clamd_says scan_says;
+
 static int
-is_never_scanned(
-    void *ctx, const struct smtp_scanned *m, struct clamd_answer *out)
+is_scanned(void *ctx, const struct smtp_scanned *m, struct clamd_answer *out)
 {
 	(void)ctx;
 	(void)m;
-	*out = (struct clamd_answer){.says = CLAMD_NEVER, .name = "x"};
+	*out = (struct clamd_answer){.says = scan_says, .name = "x"};
 	return RC_OK;
 }
 
 static int told_done;
+static bool told_accepted;
 
 static void
 is_told(void *ctx, const struct smtp_feedback *f)
 {
 	(void)ctx;
 	told_done = f->seen.row.done;
+	told_accepted = f->seen.accepted;
 	ck_assert(told_done != REPORT_DONE_NOTHING ||
 		  sv_eq(f->seen.row.reason, SV("local_policy")));
 }
 
 START_TEST(smtp_judge__feedback_is_of_the_policy)
 {
-	const bool note = _i % 2 == 1, unscanned = _i >= 2;
+	const bool note = _i % 2 == 1, unscanned = _i / 2 == 1;
+	const bool virus = _i / 2 == 2;
 	struct buf in, out;
 
 	ops.feedback = is_told;
-	ops.scan = unscanned ? is_never_scanned : NULL;
+	scan_says = virus ? CLAMD_FOUND : CLAMD_NEVER;
+	ops.scan = unscanned || virus ? is_scanned : NULL;
 	k.o.limits.inbound = note ? SMTP_INBOUND_NOTE : SMTP_INBOUND_REJECT;
 	k.not_loopback = true;
 	told_done = -1;
@@ -329,7 +334,9 @@ START_TEST(smtp_judge__feedback_is_of_the_policy)
 	buf_addf(&in, BEGIN "From: x@told.test\r\n\r\nx\r\n.\r\nQUIT\r\n",
 	    "told.test");
 	fixture_talk(&k, buf_sv(&in), 0, &out);
-	ck_assert(k.got[0].junk == (unscanned || !note));
+	ck_assert((sv_find(buf_sv(&out), SV("554 5.7.1")) < out.n) == virus);
+	ck_assert(virus || k.got[0].junk == (unscanned || !note));
+	ck_assert(told_accepted == !virus);
 	ck_assert_int_eq(
 	    told_done, note ? REPORT_DONE_NOTHING : REPORT_DONE_JUNK);
 	buf_fini(&out);
@@ -974,7 +981,7 @@ UNIT_TESTS(judge)
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(tc, smtp_judge__explains_as_spf_does, 0, 2);
-	tcase_add_loop_test(tc, smtp_judge__feedback_is_of_the_policy, 0, 4);
+	tcase_add_loop_test(tc, smtp_judge__feedback_is_of_the_policy, 0, 6);
 	tcase_add_loop_test(tc, smtp_judge__by_the_recipients_domains, 0,
 	    (int)(sizeof wishes / sizeof wishes[0]));
 	tcase_add_loop_test(tc, smtp_judge__of_chunks, 0, sizeof CHUNKED - 1);
