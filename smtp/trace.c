@@ -25,6 +25,19 @@ add_helo(struct sv helo, struct buf *out)
 		buf_adds(out, "unknown");
 }
 
+/* The name that the peer's address has, and that has the address. */
+static void
+add_name(const struct smtp_judge *j, struct buf *out)
+{
+	const struct check_result *r = j != NULL ? smtp_judge_result(j) : NULL;
+
+	if (r == NULL || r->iprev.result != AUTH_PASS ||
+	    !mail_domain_valid(sv_str(r->iprev.name)))
+		return;
+	buf_adds(out, r->iprev.name);
+	buf_addc(out, ' ');
+}
+
 void
 smtp_trace_return_path(const struct smtp_session *s, struct buf *out)
 {
@@ -41,13 +54,18 @@ smtp_trace_received(const struct smtp_session *s, struct buf *out)
 {
 	const struct smtp_transaction *t = &s->t;
 	bool six = sv_chr(sv_str(s->c->peer), ':') < sv_str(s->c->peer).n;
+	struct buf name;
 	size_t i;
 
+	buf_init(&name, DNS_NAME_MAX + 1);
+	add_name(t->judge, &name);
 	buf_adds(out, "Received: from ");
 	add_helo(buf_sv(&s->helo), out);
 	/* Who writes through submission is not to be found by their network. */
 	if (!s->authed)
-		buf_addf(out, " ([%s%s])", six ? "IPv6:" : "", s->c->peer);
+		buf_addf(
+		    out, " (%s[%s%s])", name.p, six ? "IPv6:" : "", s->c->peer);
+	buf_fini(&name);
 	buf_addf(
 	    out, "\r\n\tby %s with %s id ", s->c->o->hostname, protocol(s));
 	for (i = 0; i < sizeof t->id; i++)

@@ -10,6 +10,7 @@
 #include "base/nfc.h"
 #include "base/utf8.h"
 #include "mail/path.h"
+#include "mail/trace.h"
 #include "msgauth/verdict.h"
 
 #define NAME_MAX_BYTES 1023 /* of a mailbox that a script names */
@@ -340,13 +341,38 @@ host_metadata(void *arg, struct sv mailbox, struct sv entry, struct buf *out)
 	return out->n > 0 ? RC_OK : RC_NOTFOUND;
 }
 
+/* From where it came [RFC 5183]: by the verdict, or if nobody has judged it, by
+ * what was written on top of it when it came by SMTP. */
+static int
+remote(const struct rules_run *run, bool host, struct buf *out)
+{
+	const struct conf *c = run->r->conf;
+	struct sv name = SV(""), address = SV("");
+	struct verdict v;
+	char ip[INET6_ADDRSTRLEN];
+
+	if (!host && run->m->verdict.n > 0 &&
+	    verdict_decode(run->m->verdict, &v) == RC_OK) {
+		const bool four = IN6_IS_ADDR_V4MAPPED(&v.peer);
+
+		if (inet_ntop(four ? AF_INET : AF_INET6,
+			four ? (const void *)&v.peer.s6_addr[12]
+			     : (const void *)&v.peer,
+			ip, sizeof ip) == NULL)
+			return RC_NOTFOUND;
+		buf_adds(out, ip);
+	} else if (c != NULL && mail_trace_peer(run->m->bytes,
+				    sv_str(c->hostname), &name, &address)) {
+		buf_addsv(out, host ? name : address);
+	}
+	return out->n > 0 ? RC_OK : RC_NOTFOUND;
+}
+
 static int
 host_environment(void *arg, struct sv item, struct buf *out)
 {
 	struct rules_run *run = arg;
 	const struct conf *c = run->r->conf;
-	struct verdict v;
-	char ip[INET6_ADDRSTRLEN];
 
 	if (sv_ieq(item, SV("host")) && c != NULL)
 		buf_adds(out, c->hostname);
@@ -356,17 +382,11 @@ host_environment(void *arg, struct sv item, struct buf *out)
 		buf_adds(out, "MDA");
 	else if (sv_ieq(item, SV("phase")))
 		buf_adds(out, "during");
-	else if (sv_ieq(item, SV("remote-ip")) && run->m->verdict.n > 0 &&
-		 verdict_decode(run->m->verdict, &v) == RC_OK) {
-		const bool four = IN6_IS_ADDR_V4MAPPED(&v.peer);
-
-		if (inet_ntop(four ? AF_INET : AF_INET6,
-			four ? (const void *)&v.peer.s6_addr[12]
-			     : (const void *)&v.peer,
-			ip, sizeof ip) == NULL)
-			return RC_NOTFOUND;
-		buf_adds(out, ip);
-	} else
+	else if (sv_ieq(item, SV("remote-ip")))
+		return remote(run, false, out);
+	else if (sv_ieq(item, SV("remote-host")))
+		return remote(run, true, out);
+	else
 		return rules_page_environment(run, item, out);
 	return RC_OK;
 }

@@ -61,3 +61,48 @@ mail_trace_was_for(struct sv header, struct sv host, struct sv address)
 	}
 	return false;
 }
+
+/* "(NAME [ADDRESS])" off *rest */
+static bool
+take_peer(struct sv *rest, struct sv *name, struct sv *address)
+{
+	struct sv word = next_word(rest);
+
+	*name = SV("");
+	if (!sv_starts(word, SV("(")))
+		return false;
+	word = sv_skip(word, 1);
+	if (!sv_starts(word, SV("["))) {
+		*name = word;
+		word = next_word(rest);
+	}
+	if (!sv_starts(word, SV("[")) || !sv_ends(word, SV("])")))
+		return false;
+	word = sv_of(word.p + 1, word.n - 3);
+	*address = sv_skip(word, sv_istarts(word, SV("IPv6:")) ? 5 : 0);
+	return true;
+}
+
+bool
+mail_trace_peer(
+    struct sv header, struct sv host, struct sv *name, struct sv *address)
+{
+	struct mail_field f;
+	struct sv rest, by_name, by_address;
+
+	do {
+		if (!mail_field_next(&header, &f))
+			return false;
+	} while (!sv_ieq(f.name, SV("Received")));
+	rest = f.value;
+	if (!sv_ieq(next_word(&rest), SV("from")))
+		return false;
+	(void)next_word(&rest);
+	if (!take_peer(&rest, &by_name, &by_address) ||
+	    !sv_ieq(next_word(&rest), SV("by")) ||
+	    !sv_ieq(next_word(&rest), host))
+		return false;
+	*name = by_name;
+	*address = by_address;
+	return true;
+}

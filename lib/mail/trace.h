@@ -18,4 +18,14 @@
  */
 bool mail_trace_was_for(struct sv header, struct sv host, struct sv address);
 
+/*
+ * From where this host has got the message, as it has written into the topmost
+ * field Received: "from HELO (NAME [ADDRESS]) by HOST".  *name is empty where
+ * no name is there.  False: that field is not this host's, or has no address.
+ * Only for messages on top of which this host puts that field: others may
+ * write it, too.
+ */
+bool mail_trace_peer(
+    struct sv header, struct sv host, struct sv *name, struct sv *address);
+
 #endif
