@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Other programs' judgement of the same messages: DKIM beside dkimpy, SPF
-beside pyspf, on random messages and records, with the cases left out in which
-the two are known to read the RFCs differently.
+"""Other programs' judgement of the same messages: DKIM and ARC beside dkimpy,
+SPF beside pyspf, on random messages and records, with the cases left out in
+which the two are known to read the RFCs differently.
 
   test/system/test_auth_peers.py [--seed N] [--cases N]
 
@@ -10,6 +10,7 @@ Without --seed the cases are always the same; to look for more, --seed random.
 import argparse
 import base64
 import binascii
+import hashlib
 import ipaddress
 import os
 import random
@@ -23,8 +24,8 @@ try:
     import dkim
     import nacl.signing
     import spf
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
 except ImportError as e:
     if os.path.realpath(sys.executable) != os.path.realpath(PYTHON):
         os.execv(PYTHON, [PYTHON, *sys.argv])
@@ -168,6 +169,7 @@ class Keys:
                                    serialization.NoEncryption())
         public = base64.b64encode(k.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).decode()
+        self.public = public
         e = nacl.signing.SigningKey.generate()
         self.ed = base64.b64encode(bytes(e))
         self.ed_record = "v=DKIM1; k=ed25519; p=" + base64.b64encode(bytes(e.verify_key)).decode()
@@ -196,8 +198,9 @@ def random_message(rnd):
     return fields, ("".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n" + body).encode("latin1")
 
 
-def changed(rnd, message):
-    """The message as somebody on the way has left it."""
+def changed(rnd, message, arc=False):
+    """The message as somebody on the way has left it.  Of ARC dkimpy takes the sets by their places, not by their numbers,
+    and does not see a blank at the end of a simple message signature."""
     header, _, body = message.decode("latin1").partition("\r\n\r\n")
     lines = header.split("\r\n")
     i = rnd.randrange(len(lines))
@@ -220,7 +223,7 @@ def changed(rnd, message):
         lines[i] = name.upper() + ":" + value
     elif kind == 7:
         lines[i] = lines[i].replace(" ", rnd.choice(["  ", "\t"]), 1)
-    elif kind == 8:
+    elif kind == 8 and not arc:
         lines[i] += " "
     elif kind == 9 and " " in lines[i][j:]:
         at = lines[i].index(" ", j)
@@ -229,7 +232,7 @@ def changed(rnd, message):
         lines[i] = lines[i][:j] + rnd.choice("!Aa0") + lines[i][j + 1:]
     elif kind == 11 and i > 0:  # the first may leave a field without a name behind
         del lines[i]
-    elif kind == 12:
+    elif kind == 12 and not arc:
         fields = []
         for line in lines:
             if line[:1] in (" ", "\t") and fields:
@@ -273,6 +276,119 @@ def check_dkim(rnd, n):
     return ok
 
 
+# ---- ARC ----
+
+class Sealer:
+    """Sets as hosts of many habits write them: the order of tags, of the fields, folding, what is covered."""
+
+    def __init__(self, rnd, keys):
+        self.rnd, self.keys = rnd, keys
+        self.key = serialization.load_pem_private_key(keys.rsa, None)
+        self.record = "v=DKIM1; k=rsa; p=" + keys.public
+
+    def fold(self):
+        return self.rnd.choice([" ", " ", "\r\n ", "\r\n\t", "  "])
+
+    def tags(self, pairs):
+        """b= may be anywhere; dkimpy wants " i=1;" to be there."""
+        self.rnd.shuffle(pairs)
+        pairs.insert(0, pairs.pop(next(n for n, p in enumerate(pairs) if p[0] == "i")))
+        equals = [self.rnd.choice(["=", "=", " = "]) if n not in ("i", "b") else "=" for n, _ in pairs]
+        first = " " + f"{pairs[0][0]}={pairs[0][1]};"
+        return first + ";".join(self.fold() + n + e + v for (n, v), e in zip(pairs[1:], equals[1:])) + self.rnd.choice(["", ";"])
+
+    def sign(self, covered, name, pairs, simple=False):
+        value = self.tags(pairs + [("b", "@")])
+        whole = f"{name}:{value}"
+        canon = (whole if simple else relaxed(whole)).replace("@", "")
+        b = base64.b64encode(self.key.sign((covered + canon).encode("latin1"), padding.PKCS1v15(), hashes.SHA256())).decode()
+        cut = self.rnd.randrange(1, len(b))
+        return whole.replace("@", b[:cut] + self.rnd.choice(["", "\r\n  ", " "]) + b[cut:])
+
+    def set(self, i, cv, sets, fields, body):
+        """The three fields of a set; sets: those before it, the oldest first."""
+        rnd, who = self.rnd, f"hop{i}.test"
+        aar = (f"ARC-Authentication-Results:{rnd.choice([' ', '', self.fold()])}i={i};{self.fold()}{who};{self.fold()}"
+               f"arc={'pass' if i > 1 else 'none'};{self.fold()}dmarc={rnd.choice(['pass', 'fail'])} header.from=home.test")
+        simple = rnd.random() < 0.3
+        names = ["from"] + [n for n in ("subject", "to", "date", "x-absent") if rnd.random() < 0.7]
+        rnd.shuffle(names)
+        hashed = base64.b64encode(hashlib.sha256(body if simple else relaxed_body(body)).digest()).decode()
+        chosen = [next((f for f in fields if f.split(":")[0].lower() == n), None) for n in names]
+        covered = "".join((f if simple else relaxed(f)) + "\r\n" for f in chosen if f)
+        tags = [("i", str(i)), ("a", "rsa-sha256"), ("c", "simple/simple" if simple else "relaxed/relaxed"), ("d", who), ("s", "s"),
+                ("t", str(NOW - 60)), ("h", rnd.choice([":", " : "]).join(names)), ("bh", hashed)]
+        ams = self.sign(covered, rnd.choice(["ARC-Message-Signature", "Arc-Message-Signature"]), tags, simple)
+        before = [] if cv == "fail" else [f for s in sets for f in s]
+        covered = "".join(relaxed(f) + "\r\n" for f in before + [aar, ams])
+        seal = self.sign(covered, "ARC-Seal", [("i", str(i)), ("a", "rsa-sha256"), ("cv", cv), ("d", who), ("s", "s"), ("t", str(NOW - 60))])
+        return [aar, ams, seal]
+
+
+def relaxed(field):
+    name, value = field.split(":", 1)
+    return name.strip().lower() + ":" + " ".join(value.split())
+
+
+def relaxed_body(body):
+    return dkim.RelaxedCanonicalization.canonicalize_body(body)
+
+
+def arc_case(rnd, keys):
+    """A chain of one to four hops, each of which may change the message; the end of it, perhaps broken."""
+    sealer = Sealer(rnd, keys)
+    fields = ["From: Ben <ben@home.test>", "To: anna@us.test", "Subject: " + rnd.choice(["one", "a  b", "x" * 70]),
+              "Date: Tue, 24 Nov 2026 11:36:46 +0000"]
+    body, sets = b"Hello\r\n", []
+    hops = rnd.choice([1, 1, 2, 2, 3, 4])
+    for i in range(1, hops + 1):
+        cv = "none" if i == 1 else "pass"
+        if rnd.random() < 0.06:
+            cv = rnd.choice(["none", "pass", "fail"])
+        if rnd.random() < 0.5:
+            body += b"-- \r\nfooter %d\r\n" % i
+            fields[2] = "Subject: [list] " + fields[2][9:]
+        if rnd.random() < 0.4:  # what dkimpy writes; here it sees the chain as the hop before has left it
+            text = joined(rnd, sets, [f"Authentication-Results: hop{i}.test; arc={'pass' if i > 1 else 'none'}; spf=pass"] + fields, body)
+            made = dkim.arc_sign(text, b"s", b"hop%d.test" % i, keys.rsa, b"hop%d.test" % i, include_headers=[b"from", b"subject"])
+            sets.append([f.decode().rstrip("\r\n") for f in reversed(made)])
+        else:
+            sets.append(sealer.set(i, cv, sets, fields, body))
+    message = joined(rnd, sets, fields, body)
+    if rnd.random() < 0.4:
+        message = changed(rnd, message, arc=True)
+    records = {f"s._domainkey.hop{i}.test.": sealer.record for i in range(1, hops + 1) if rnd.random() > 0.02}
+    try:
+        cv = dkim.arc_verify(message, dnsfunc=lambda name, timeout=5: records.get(name.decode(), "").encode(), minkey=1024)[0]
+    except binascii.Error:
+        cv = b"fail"
+    except IndexError:  # it looks for " i=1;" in the raw field, and nowhere else
+        return None
+    asked = [(n[:-1], "TXT", v) for n, v in records.items()]
+    return question("192.0.2.1", "a.test", "b@x.test", asked, message), cv == b"pass"
+
+
+def joined(rnd, sets, fields, body):
+    """Newer sets above older ones, as trace fields are; within a set in any order."""
+    top = []
+    for s in sets:
+        s = list(s)
+        rnd.shuffle(s)
+        top = s + top
+        if rnd.random() < 0.3:
+            top.insert(0, "Received: from x by y; Tue, 24 Nov 2026 11:36:46 +0000")
+    return ("\r\n".join(top + fields) + "\r\n\r\n").encode("latin1") + body
+
+
+def check_arc(rnd, n):
+    keys = Keys()
+    cases = [c for c in (arc_case(rnd, keys) for _ in range(n)) if c]
+    questions, theirs = [c[0] for c in cases], [c[1] for c in cases]
+    ok = compare("arc-as-dkimpy", questions, theirs, [o["arc"] == "pass" for o in judged(questions)])
+    print(f"{'PASS' if 0.2 * n < sum(theirs) < 0.95 * n else 'FAIL'} arc-good-and-bad-were-there: {sum(theirs)} of {n}")
+    return ok
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--seed", type=lambda s: random.randrange(1 << 30) if s == "random" else int(s),
@@ -283,7 +399,8 @@ def main():
     print(f"seed {args.seed}", flush=True)
     n = 100 if args.quick else args.cases
     ok = check_spf(random.Random(args.seed), 2 * n)
-    return 0 if check_dkim(random.Random(args.seed), n) and ok else 1
+    ok = check_dkim(random.Random(args.seed), n) and ok
+    return 0 if check_arc(random.Random(args.seed), n) and ok else 1
 
 
 if __name__ == "__main__":
