@@ -35,6 +35,11 @@ struct entry {
 	uint32_t day;
 };
 
+struct owner {
+	uint64_t account;
+	size_t n;
+};
+
 struct known {
 	int dirfd, fd; /* fd -1: it cannot be written */
 	unsigned char key[crypto_shorthash_KEYBYTES];
@@ -42,6 +47,8 @@ struct known {
 	size_t n, cap;
 	uint32_t *slot; /* 1 and more: of e; by the address */
 	size_t nslot;
+	struct owner *owner; /* every account that has had one */
+	size_t nowner, owner_cap;
 	size_t written; /* entries in the file */
 	bool dirty;
 };
@@ -98,6 +105,21 @@ find(const struct known *k, uint64_t address, const uint64_t *account)
 	return NULL;
 }
 
+/* How many the account has. */
+static size_t *
+count_of(struct known *k, uint64_t account)
+{
+	size_t i;
+
+	for (i = 0; i < k->nowner; i++)
+		if (k->owner[i].account == account)
+			return &k->owner[i].n;
+	k->owner =
+	    xgrow(k->owner, &k->owner_cap, k->nowner + 1, sizeof *k->owner);
+	k->owner[k->nowner++] = (struct owner){account, 0};
+	return &k->owner[i].n;
+}
+
 static int
 by_day(const void *a, const void *b)
 {
@@ -127,28 +149,19 @@ forget(struct known *k, const uint64_t *account)
 	last = day[go - 1 < had ? go - 1 : had - 1];
 	for (i = 0; i < k->n; i++) {
 		if (is_of(&k->e[i], account) && k->e[i].day <= last &&
-		    gone < go)
+		    gone < go) {
 			gone++;
-		else
+			--*count_of(k, k->e[i].account);
+		} else {
 			k->e[kept++] = k->e[i];
+		}
 	}
 	k->n = kept;
 	free(day);
 	rebuild(k);
 }
 
-static size_t
-count_of(const struct known *k, uint64_t account)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < k->n; i++)
-		n += k->e[i].account == account;
-	return n;
-}
-
-/* False: it was known as well before.  The bound of an account is that of new
- * entries: to count for each that is read takes too long. */
+/* False: it was known as well before.  bounded: an account's bound is kept. */
 static bool
 note(struct known *k, struct entry new, bool bounded)
 {
@@ -160,12 +173,13 @@ note(struct known *k, struct entry new, bool bounded)
 		e->day = new.day;
 		return true;
 	}
-	if (bounded && count_of(k, new.account) >= KNOWN_OF_ACCOUNT)
+	if (bounded && *count_of(k, new.account) >= KNOWN_OF_ACCOUNT)
 		forget(k, &new.account);
 	if (k->n >= KNOWN_OF_ALL)
 		forget(k, NULL);
 	k->e = xgrow(k->e, &k->cap, k->n + 1, sizeof *k->e);
 	k->e[k->n++] = new;
+	++*count_of(k, new.account);
 	if (3 * k->n > k->nslot)
 		rebuild(k);
 	else
@@ -238,34 +252,19 @@ write_anew(struct known *k)
 	k->dirty = false;
 }
 
-/* False: it is not one of ours, or damaged from the beginning on. */
-static int
-by_account(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* After all have been read. */
+/* After all have been read: which of them are out of date is known only then.
+ */
 static void
 bound_accounts(struct known *k)
 {
-	uint64_t *account = xcalloc(k->n + 1, sizeof *account);
-	size_t i, n = k->n, same = 0;
+	size_t i;
 
-	for (i = 0; i < n; i++)
-		account[i] = k->e[i].account;
-	qsort(account, n, sizeof *account, by_account);
-	for (i = 0; i < n; i++) {
-		same = i > 0 && account[i] == account[i - 1] ? same + 1 : 1;
-		if (same == KNOWN_OF_ACCOUNT + 1)
-			while (count_of(k, account[i]) > KNOWN_OF_ACCOUNT)
-				forget(k, &account[i]);
-	}
-	free(account);
+	for (i = 0; i < k->nowner; i++)
+		while (k->owner[i].n > KNOWN_OF_ACCOUNT)
+			forget(k, &k->owner[i].account);
 }
 
+/* False: it is not one of ours, or damaged from the beginning on. */
 static bool
 read_file(struct known *k, int fd)
 {
@@ -328,6 +327,7 @@ known_free(struct known **kp)
 	known_sync(k);
 	io_close(&k->fd);
 	io_close(&k->dirfd);
+	free(k->owner);
 	free(k->slot);
 	free(k->e);
 	free(k);
