@@ -7,9 +7,10 @@
 
 #include "auth/credentials.h"
 #include "base/io.h"
+#include "test/unit/folder.h"
 #include "test/unit/unit.h"
 
-static char dir[64], path[96];
+static char dir[UNIT_FOLDER_MAX], path[96];
 static struct credentials *c;
 
 static void
@@ -26,8 +27,7 @@ load(int want)
 static void
 setup(void)
 {
-	strcpy(dir, "auth-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_folder(dir, "auth");
 	(void)snprintf(path, sizeof path, "%s/credentials", dir);
 	load(RC_OK);
 }

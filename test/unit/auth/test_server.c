@@ -6,9 +6,11 @@
 
 #include "auth/server.h"
 #include "base/clk.h"
+#include "test/unit/auth/cheap.h"
+#include "test/unit/folder.h"
 #include "test/unit/unit.h"
 
-static char dir[64], path[96];
+static char dir[UNIT_FOLDER_MAX], path[96];
 static struct ev_loop *loop;
 static struct conf *conf;
 static struct auth_server *s;
@@ -44,8 +46,8 @@ setup(void)
 {
 	struct err err = {0};
 
-	strcpy(dir, "auth-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	cheap_hashes(true);
+	unit_folder(dir, "auth");
 	(void)snprintf(path, sizeof path, "%s/credentials", dir);
 	loop = ev_loop_new();
 	conf = parse("{ anna: {}, ben: {} }");
@@ -60,6 +62,7 @@ teardown(void)
 	ev_timer_add(loop, 1, stop, NULL);
 	ev_run(loop);
 	auth_server_free(&s);
+	cheap_hashes(false);
 	ev_loop_free(&loop);
 	conf_free(&conf);
 	(void)unlink(path);

@@ -12,9 +12,10 @@
 #include "base/io.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
+#include "test/unit/folder.h"
 #include "test/unit/unit.h"
 
-static char dir[64], folder[96], path[128];
+static char dir[UNIT_FOLDER_MAX], folder[96], path[128];
 static struct ev_loop *loop;
 static struct signer *s;
 static struct signer_answer last; /* values are in `value` */
@@ -68,8 +69,7 @@ setup(void)
 	int i;
 
 	dkim_key_setup();
-	strcpy(dir, "signer-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_folder(dir, "signer");
 	(void)snprintf(folder, sizeof folder, "%s/dkim", dir);
 	(void)snprintf(path, sizeof path, "%s/example.org.pem", folder);
 	loop = ev_loop_new();

@@ -7,15 +7,15 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "test/unit/folder.h"
 #include "test/unit/unit.h"
 
-static char dir[64], path[96], tmp[128];
+static char dir[UNIT_FOLDER_MAX], path[96], tmp[128];
 
 static void
 setup(void)
 {
-	strcpy(dir, "files-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_folder(dir, "files");
 	(void)snprintf(path, sizeof path, "%s/f", dir);
 	(void)snprintf(tmp, sizeof tmp, "%s.tmp", path);
 }

@@ -1,3 +1,4 @@
+#include "test/unit/folder.h"
 #include "test/unit/unit.h"
 
 #include <ftw.h>
@@ -23,7 +24,7 @@
  * and a client's login is greeted before it begins.
  */
 struct fixture {
-	char dir[64];
+	char dir[UNIT_FOLDER_MAX];
 	struct store *st;
 	struct pool *pool;
 	int fd[2];
@@ -85,8 +86,7 @@ fixture_open(struct fixture *k, struct imap_limits lim)
 	struct err err = {0, ""};
 
 	memset(k, 0, sizeof *k);
-	(void)snprintf(k->dir, sizeof k->dir, "imap-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(k->dir));
+	unit_folder(k->dir, "imap");
 	ck_assert_msg(
 	    store_open(k->dir, &o, &k->st, &err) == RC_OK, "%s", err.text);
 	k->pool = pool_new(4);

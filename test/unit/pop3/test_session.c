@@ -9,9 +9,10 @@
 
 #include "base/io.h"
 #include "pop3/session/session.h"
+#include "test/unit/folder.h"
 #include "test/unit/unit.h"
 
-static char dir[64];
+static char dir[UNIT_FOLDER_MAX];
 static struct store *st;
 static struct pool *pool;
 static struct pop3_gate gate = POP3_GATE_INIT;
@@ -131,8 +132,7 @@ setup(void)
 	struct store_opts o = {.low_water_bytes = 1};
 	struct err err = {0};
 
-	strcpy(dir, "pop3-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_folder(dir, "pop3");
 	ck_assert_int_eq(store_open(dir, &o, &st, &err), RC_OK);
 	add(one, sizeof one - 1);
 	add(two, sizeof two - 1);

@@ -17,8 +17,9 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_mx.h"
 #include "ipc/proto.h"
+#include "test/unit/folder.h"
 
-static char dir[64];
+static char dir[UNIT_FOLDER_MAX];
 static int home = -1;
 struct ev_loop *loop;
 struct conf *conf;
@@ -161,8 +162,7 @@ void
 setup(void)
 {
 	home = open(".", O_RDONLY | O_DIRECTORY);
-	strcpy(dir, "queue-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_folder(dir, "queue");
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(mkdir("log", 0700), 0);
 	ck_assert_int_eq(mkdir("incoming", 0700), 0);

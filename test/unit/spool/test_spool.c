@@ -14,9 +14,10 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "queue/spool/spool_priv.h"
+#include "test/unit/folder.h"
 #include "test/unit/unit.h"
 
-static char dir[64];
+static char dir[UNIT_FOLDER_MAX];
 static int home = -1, dirfd_ = -1;
 static struct spool *s;
 static const struct journal_io *disk; /* NULL: the real one */
@@ -60,8 +61,7 @@ setup(void)
 {
 	disk = NULL;
 	home = open(".", O_RDONLY | O_DIRECTORY);
-	strcpy(dir, "spool-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_folder(dir, "spool");
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(mkdir("log", 0700), 0);
 	ck_assert_int_eq(mkdir("incoming", 0700), 0);

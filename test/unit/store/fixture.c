@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "test/unit/folder.h"
 
-static char dir[64];
+static char dir[UNIT_FOLDER_MAX];
 
 static int
 remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
@@ -23,8 +24,7 @@ remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
 void
 fixture_make(void)
 {
-	strcpy(dir, "store-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_folder(dir, "store");
 }
 
 /*
