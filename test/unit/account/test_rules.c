@@ -1,5 +1,4 @@
 /* The owner's rules: what is decided becomes one commit. */
-#include <arpa/inet.h>
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -949,58 +948,6 @@ START_TEST(rules__of_pages_tried)
 }
 END_TEST
 
-/* [RFC 5183] Whenever it came by SMTP, judged or not. */
-START_TEST(rules__where_it_came_from)
-{
-	static const char by_ip[] =
-	    "require [\"environment\", \"fileinto\", \"variables\"];"
-	    "if environment :matches \"remote-ip\" \"*\""
-	    " { set \"ip\" \"${1}\"; }"
-	    "if environment :matches \"remote-host\" \"*\""
-	    " { set \"host\" \"${1}\"; }"
-	    "redirect \"${ip}-${host}@y.test\";";
-	static const struct {
-		const char *text;
-		bool judged;
-		const char *want;
-	} row[] = {
-	    {"Received: from x ([192.0.2.1])\r\n\tby mail.example.org; x\r\n"
-	     "\r\nx\r\n",
-		false, ">192.0.2.1-@y.test"},
-	    {"Received: from x (a.test [192.0.2.1])\r\n"
-	     "\tby mail.example.org; x\r\n\r\nx\r\n",
-		false, ">192.0.2.1-a.test@y.test"},
-	    {"Received: from x (a.test [192.0.2.1])\r\n"
-	     "\tby mail.example.org; x\r\n\r\nx\r\n",
-		true, ">192.0.2.7-a.test@y.test"},
-	    {"Received: from x\r\n\tby mail.example.org; x\r\n\r\nx\r\n", false,
-		">-@y.test"},
-	    {"Received: from x (a.test [192.0.2.1])\r\n"
-	     "\tby mail.example.net; x\r\n\r\nx\r\n",
-		false, ">-@y.test"},
-	    {"Subject: x\r\n\r\nx\r\n", false, ">-@y.test"},
-	};
-	struct verdict v = {.received = 1};
-	struct buf b;
-
-	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:192.0.2.7", &v.peer), 1);
-	buf_init(&b, VERDICT_BYTES_MAX);
-	verdict_encode(&v, &b);
-	use(by_ip);
-	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-		const struct mail m = {
-		    row[i].text, "x@y.test", "anna@example.org", false};
-		const char *got;
-
-		verdict = row[i].judged ? buf_sv(&b) : SV("");
-		got = outcome(&m);
-		ck_assert_msg(
-		    strstr(got, row[i].want) != NULL, "%zu: %s", i, got);
-	}
-	buf_fini(&b);
-}
-END_TEST
-
 UNIT_TESTS(rules)
 {
 	TCase *t = tcase_create("rules");
@@ -1011,7 +958,6 @@ UNIT_TESTS(rules)
 	tcase_add_test(t, rules__redirect_to_several);
 	tcase_add_test(t, rules__what_stays_here);
 	tcase_add_test(t, rules__what_scripts_may_ask);
-	tcase_add_test(t, rules__where_it_came_from);
 	tcase_add_test(t, rules__a_failure_is_told_once_whatever_it_names);
 	tcase_add_test(t, rules__names_of_folders);
 	tcase_add_test(t, rules__what_is_answered);

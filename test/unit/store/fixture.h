@@ -7,7 +7,7 @@
 
 #include "store/store.h"
 
-/* Makes a folder under the working one; fixture_remove takes it away, after it
+/* Makes a folder (test/unit/folder.h); fixture_remove takes it away, after it
  * has compared it with what test/format/reader.py reads. */
 void fixture_make(void);
 void fixture_remove(void);
