@@ -18,10 +18,12 @@
 #include "cmd/command/command.h"
 #include "cmd/command/transfer.h"
 #include "imap/transfer/archive.h"
+#include "imap/transfer/disk.h"
 #include "imap/transfer/look.h"
 #include "imap/transfer/mh.h"
 
-#define PEEKS_MAX 2000
+#define PEEKS_MAX  2000
+#define LEVELS_MAX 4
 
 /* ---- the worker ---- */
 
@@ -151,82 +153,143 @@ has_emlx(int at, unsigned depth)
 }
 
 /* Programs that keep an mbox for each folder often name it like the folder:
- * then five bytes of a file say it. */
-static bool
-has_mbox(int folder)
+ * then five bytes of a file say it; MH's and its like's are called by numbers.
+ */
+static enum transfer_format
+look_inside(int folder, struct dirent *e)
 {
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	bool found = false;
-	unsigned looked = 0;
-	struct dirent *e;
+	char start[4096];
+	struct sv s;
+	ssize_t n;
+	int file;
 
-	while (!found && d != NULL && looked++ < PEEKS_MAX &&
-	       (e = readdir(d)) != NULL) {
-		char start[5];
-		int file;
+	if (e->d_name[0] == '.' ||
+	    (e->d_type != DT_REG && e->d_type != DT_UNKNOWN))
+		return FORMAT_NONE;
+	file = openat(
+	    folder, e->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	n = file >= 0 ? read(file, start, sizeof start) : -1;
+	io_close(&file);
+	s = sv_of(start, n > 0 ? (size_t)n : 0);
+	if (sv_starts(s, SV("From ")))
+		return FORMAT_MBOX;
+	return mh_is_message(sv_str(e->d_name)) &&
+		       look_why_not(s, false) == NULL
+		   ? FORMAT_EML
+		   : FORMAT_NONE;
+}
 
-		if (e->d_name[0] == '.' ||
-		    (e->d_type != DT_REG && e->d_type != DT_UNKNOWN))
-			continue;
-		file = openat(folder, e->d_name,
-		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		found = file >= 0 &&
-			read(file, start, sizeof start) == sizeof start &&
-			memcmp(start, "From ", sizeof start) == 0;
-		io_close(&file);
-	}
-	if (d != NULL)
-		(void)closedir(d);
-	else
-		io_close(&fd);
+static bool
+has(int folder, const char *dir, const char *name)
+{
+	struct stat st;
+	struct buf b;
+	bool found;
+
+	buf_init(&b, 1024);
+	buf_addf(&b, "%s/%s", dir, name);
+	found = strcmp(dir, "..") != 0 && buf_ok(&b) &&
+		fstatat(folder, b.p, &st, 0) == 0;
+	buf_fini(&b);
 	return found;
+}
+
+/* A bit for each format. */
+static unsigned
+look_at(int folder, struct dirent *e)
+{
+	const char *n = e->d_name;
+	unsigned seen = 0;
+
+	if (strcmp(n, "cur") == 0 || has(folder, n, "cur"))
+		seen |= 1u << FORMAT_MAILDIR;
+	if (disk_ends(sv_str(n), SV(".eml")) || mh_is_mark(sv_str(n)) ||
+	    has(folder, n, "index.tsv") || has(folder, n, MH_SEQUENCES))
+		seen |= 1u << FORMAT_EML;
+	if (disk_strip(sv_str(n)).n < strlen(n) ||
+	    disk_ends(sv_str(n), SV(".msf")))
+		seen |= 1u << FORMAT_MBOX;
+	if (strcmp(n, "prefs.js") == 0)
+		seen |= 1u << FORMAT_NONE; /* a profile of Thunderbird's */
+	return seen;
 }
 
 /* By the names in the folder first. */
 static enum transfer_format
-guess(int folder)
+guess_here(int folder)
 {
-	bool maildir = false, mbox = false, eml = false;
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	enum transfer_format inside = FORMAT_NONE;
+	unsigned seen = 0, looked = 0;
 	struct dirent *e;
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		const char *n = e->d_name;
-		struct stat st;
-		struct buf b;
-
-		buf_init(&b, 1024);
-		buf_addf(&b, "%s/cur", n);
-		maildir =
-		    maildir || strcmp(n, "cur") == 0 ||
-		    (strcmp(n, "..") != 0 && fstatat(folder, b.p, &st, 0) == 0);
-		buf_reset(&b);
-		buf_addf(&b, "%s/index.tsv", n);
-		eml =
-		    eml || ends_in(n, ".eml") || mh_is_mark(sv_str(n)) ||
-		    (strcmp(n, "..") != 0 && fstatat(folder, b.p, &st, 0) == 0);
-		buf_reset(&b);
-		buf_addf(&b, "%s/" MH_SEQUENCES, n);
-		eml = eml || (strcmp(n, "..") != 0 &&
-				 fstatat(folder, b.p, &st, 0) == 0);
-		mbox = mbox || ends_in(n, ".mbox") || ends_in(n, ".sbd") ||
-		       ends_in(n, ".msf");
-		buf_fini(&b);
+		seen |= look_at(folder, e);
+		if (seen == 0 && inside == FORMAT_NONE && looked++ < PEEKS_MAX)
+			inside = look_inside(folder, e);
 	}
 	if (d != NULL)
 		(void)closedir(d);
 	else
 		io_close(&fd);
-	if (!maildir && !eml && has_emlx(folder, 0))
-		eml = true;
-	if (!maildir && !eml && !mbox)
-		mbox = has_mbox(folder);
-	return maildir ? FORMAT_MAILDIR
-	       : eml   ? FORMAT_EML
-	       : mbox  ? FORMAT_MBOX
-		       : FORMAT_NONE;
+	if ((seen & 1u << FORMAT_NONE) != 0)
+		return FORMAT_MBOX;
+	if ((seen & 1u << FORMAT_MAILDIR) != 0)
+		return FORMAT_MAILDIR;
+	if ((seen & 1u << FORMAT_EML) != 0 || has_emlx(folder, 0))
+		return FORMAT_EML;
+	return (seen & 1u << FORMAT_MBOX) != 0 ? FORMAT_MBOX : inside;
+}
+
+/* What is so many levels below; where there are several, Maildirs first. */
+static enum transfer_format
+guess_below(int folder, unsigned depth, bool *deeper)
+{
+	enum transfer_format best = FORMAT_NONE, f;
+	struct dirent *e;
+	int fd, below;
+	DIR *d;
+
+	if (depth == 0)
+		return guess_here(folder);
+	fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.' ||
+		    (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
+			continue;
+		below = openat(folder, e->d_name,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (below < 0)
+			continue;
+		*deeper = *deeper || depth == 1;
+		f = guess_below(below, depth - 1, deeper);
+		best = f != FORMAT_NONE && (best == FORMAT_NONE || f < best)
+			   ? f
+			   : best;
+		io_close(&below);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	else
+		io_close(&fd);
+	return best;
+}
+
+static enum transfer_format
+guess(int folder)
+{
+	enum transfer_format f = FORMAT_NONE;
+	bool deeper = true;
+	unsigned depth;
+
+	for (depth = 0; f == FORMAT_NONE && deeper && depth <= LEVELS_MAX;
+	     depth++) {
+		deeper = depth == 0;
+		f = guess_below(folder, depth, &deeper);
+	}
+	return f;
 }
 
 /* Its first bytes only; no folder is made for what is none.  An empty file is

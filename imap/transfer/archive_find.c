@@ -1,7 +1,9 @@
 /* Which of an archive's folders has the mail, and what kind of mail. */
 #include <string.h>
 
+#include "base/plural.h"
 #include "imap/transfer/archive_index.h"
+#include "imap/transfer/disk.h"
 #include "imap/transfer/input.h"
 #include "imap/transfer/look.h"
 #include "imap/transfer/message.h"
@@ -19,6 +21,7 @@ struct common {
 struct finding {
 	struct archive *a;
 	struct common maildir, mbox, eml, ours, profile, home;
+	bool marks;    /* of MH */
 	size_t nested; /* archives in it */
 	struct sv first_nested;
 };
@@ -133,6 +136,40 @@ is_archive_name(struct sv name)
 	return false;
 }
 
+/* What a file begins with, if it can be read. */
+static struct sv
+peek(struct archive *a, size_t i, char *start, size_t size)
+{
+	struct input in;
+	struct err err;
+	size_t n = 0;
+
+	if (a->e[i].kind == ENTRY_FILE &&
+	    source_open(a->broker, archive_name(a, i), &in, &err) == RC_OK) {
+		n = input_peek(&in, start, size);
+		input_close(&in);
+	}
+	return sv_of(start, n);
+}
+
+/* A message that is called by a number, as in MH. */
+static bool
+is_numbered(struct archive *a, size_t i)
+{
+	char start[4096];
+
+	return mh_is_message(last_of(sv_str(archive_name(a, i)))) &&
+	       look_why_not(peek(a, i, start, sizeof start), false) == NULL;
+}
+
+static bool
+is_mbox(struct archive *a, size_t i)
+{
+	char start[5];
+
+	return sv_eq(peek(a, i, start, sizeof start), SV("From "));
+}
+
 static void
 classify(struct finding *f, struct sv path)
 {
@@ -147,9 +184,12 @@ classify(struct finding *f, struct sv path)
 		add_shortest(&f->ours, dir);
 	} else if (sv_eq(name, SV("prefs.js"))) {
 		add_shortest(&f->profile, dir);
+	} else if (mh_is_mark(name)) {
+		f->marks = true;
+		add_to(&f->eml, above(dir, SV(".mbox")));
 	} else if (sv_ieq(end, SV(".eml")) || sv_eq(name, SV("index.tsv"))) {
 		add_to(&f->eml, above(dir, SV(".mbox")));
-	} else if (sv_ieq(end, SV(".emlx")) || mh_is_mark(name)) {
+	} else if (sv_ieq(end, SV(".emlx"))) {
 		add_to(&f->eml, above(dir, SV(".mbox")));
 	} else if (sv_find(path, SV(".mbox/")) < path.n) {
 		add_to(&f->mbox, above(path, SV(".mbox")));
@@ -163,7 +203,8 @@ classify(struct finding *f, struct sv path)
 	}
 }
 
-/* Files without a name that says it: do they begin as an mbox does? */
+/* Files without a name that says it: do they begin as an mbox does, or are
+ * they MH's? */
 static void
 look_inside(struct finding *f, size_t from, size_t to)
 {
@@ -171,20 +212,88 @@ look_inside(struct finding *f, size_t from, size_t to)
 	unsigned looked = 0;
 
 	for (; from < to && looked < PEEKS_MAX; from++) {
-		struct sv path = sv_str(archive_name(a, from));
-		struct input in;
-		struct err err;
-		char start[5];
+		struct sv dir = folder_of(sv_str(archive_name(a, from)));
 
-		if (a->e[from].kind != ENTRY_FILE ||
-		    source_open(a->broker, path.p, &in, &err) != RC_OK)
+		if (a->e[from].kind != ENTRY_FILE)
 			continue;
 		looked++;
-		if (input_peek(&in, start, sizeof start) == sizeof start &&
-		    memcmp(start, "From ", sizeof start) == 0)
-			add_to(&f->mbox, folder_of(path));
-		input_close(&in);
+		if (is_mbox(a, from))
+			add_to(&f->mbox, dir);
+		else if (is_numbered(a, from))
+			add_to(&f->eml, dir);
 	}
+}
+
+/* MH's folders beside those that have a mark. */
+static void
+look_for_numbers(struct finding *f, size_t from, size_t to)
+{
+	struct archive *a = f->a;
+	struct sv last = SV("");
+	unsigned looked = 0;
+
+	for (; f->marks && from < to && looked < PEEKS_MAX; from++) {
+		struct sv path = sv_str(archive_name(a, from));
+		struct sv dir = folder_of(path);
+
+		/* One of each folder. */
+		if (!mh_is_message(last_of(path)) || sv_eq(dir, last))
+			continue;
+		last = dir;
+		looked++;
+		if (is_numbered(a, from))
+			add_to(&f->eml, dir);
+	}
+}
+
+static bool
+is_mail(struct archive *a, size_t i, unsigned *looked)
+{
+	struct sv path = sv_str(archive_name(a, i)), name = last_of(path), dir;
+
+	if (maildir_of(path, &dir) || disk_ends(name, SV(".eml")) ||
+	    disk_ends(name, SV(".emlx")))
+		return true;
+	if (*looked >= PEEKS_MAX)
+		return false;
+	++*looked;
+	return is_mbox(a, i) || is_numbered(a, i);
+}
+
+/* What is mail, too, but in another form or elsewhere, does not come; that is
+ * said. */
+static void
+name_others(struct finding *f, struct sv folder, size_t from, size_t to)
+{
+	struct archive *a = f->a;
+	struct sv first = SV("");
+	unsigned looked = 0, n = 0;
+	struct buf root;
+
+	if (folder.n == 0)
+		return;
+	buf_init(&root, folder.n + 2);
+	buf_addsv(&root, folder);
+	buf_addc(&root, '/');
+
+	for (; from < to; from++) {
+		struct sv path = sv_str(archive_name(a, from));
+
+		if (a->e[from].kind != ENTRY_FILE ||
+		    sv_starts(path, buf_sv(&root)) ||
+		    !is_mail(a, from, &looked))
+			continue;
+		if (n++ == 0)
+			first = path;
+	}
+	if (n > 0)
+		report_note(a->report,
+		    "%s: only what is in %.*s is imported; %u file%s of mail "
+		    "outside of it %s not (%.*s): name the folder behind the "
+		    "archive",
+		    a->path, SV_ARG(sv_first(folder, 100)), n, plural(n),
+		    each(n, "is", "are"), SV_ARG(sv_first(first, 100)));
+	buf_fini(&root);
 }
 
 static enum archive_content
@@ -193,11 +302,11 @@ decide(struct finding *f, enum archive_content want, struct common **at)
 	struct common *const of[] = {NULL, &f->maildir, &f->mbox, &f->eml};
 
 	if (want == ARCHIVE_HAS_NOTHING) {
-		want = f->maildir.n > 0 ? ARCHIVE_HAS_MAILDIR
-		       : f->eml.n > 0	? ARCHIVE_HAS_EML
-		       : f->mbox.n > 0 || f->profile.n > 0
-			   ? ARCHIVE_HAS_MBOX
-			   : ARCHIVE_HAS_NOTHING;
+		want = f->profile.n > 0	  ? ARCHIVE_HAS_MBOX
+		       : f->maildir.n > 0 ? ARCHIVE_HAS_MAILDIR
+		       : f->eml.n > 0	  ? ARCHIVE_HAS_EML
+		       : f->mbox.n > 0	  ? ARCHIVE_HAS_MBOX
+					  : ARCHIVE_HAS_NOTHING;
 		if (want == ARCHIVE_HAS_NOTHING)
 			return want;
 	}
@@ -255,6 +364,7 @@ enter(struct finding *f, struct sv inner, enum archive_content want,
 	if (inner.n > 0 && first == last)
 		return err_set(err, RC_NOTFOUND, "there is no \"%.*s\" in it",
 		    SV_ARG(sv_first(inner, 100)));
+	look_for_numbers(f, first, last);
 	out->content = decide(f, want, &at);
 	if (out->content == ARCHIVE_HAS_NOTHING &&
 	    (want == ARCHIVE_HAS_NOTHING || want == ARCHIVE_HAS_MBOX)) {
@@ -263,6 +373,8 @@ enter(struct finding *f, struct sv inner, enum archive_content want,
 	}
 	if (out->content == ARCHIVE_HAS_NOTHING)
 		return nothing(f, err);
+	if (inner.n == 0)
+		name_others(f, buf_sv(&at->folder), first, last);
 	set_root(a, inner.n > 0 ? inner : buf_sv(&at->folder));
 	if (f->nested > 0)
 		report_note(a->report,

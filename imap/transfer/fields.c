@@ -13,12 +13,13 @@
 #define LABELS_MAX  (64u * 1024)
 #define KEYWORD_MAX 200
 
-#define MOZILLA_READ	  0x0001u
-#define MOZILLA_REPLIED	  0x0002u
-#define MOZILLA_MARKED	  0x0004u
-#define MOZILLA_EXPUNGED  0x0008u
-#define MOZILLA_FORWARDED 0x1000u
-#define MOZILLA_DELETED	  0x00200000u /* in Status2: on the server */
+#define MOZILLA_READ	    0x0001u
+#define MOZILLA_REPLIED	    0x0002u
+#define MOZILLA_MARKED	    0x0004u
+#define MOZILLA_EXPUNGED    0x0008u
+#define MOZILLA_FORWARDED   0x1000u
+#define MOZILLA_DELETED	    0x00200000u /* in Status2: on the server */
+#define MOZILLA_LABEL_SHIFT 25		/* in Status2: a number of three bits */
 
 void
 fields_init(struct fields *f)
@@ -124,7 +125,9 @@ read_hex(struct sv s, uint32_t *out)
 static void
 take_mozilla(struct fields *f, struct sv value, bool second)
 {
-	uint32_t v;
+	static const struct sv labels[] = {{"$label1", 7}, {"$label2", 7},
+	    {"$label3", 7}, {"$label4", 7}, {"$label5", 7}};
+	uint32_t v, label;
 
 	if (!read_hex(value, &v))
 		return;
@@ -141,6 +144,10 @@ take_mozilla(struct fields *f, struct sv value, bool second)
 		f->expunged = true;
 	if (second && (v & MOZILLA_DELETED) != 0)
 		fields_add_flag(f, SV("\\Deleted"));
+	/* What was a tag when there were five of them. */
+	label = second ? v >> MOZILLA_LABEL_SHIFT & 7 : 0;
+	if (label > 0 && label <= sizeof labels / sizeof labels[0])
+		fields_add_flag(f, labels[label - 1]);
 }
 
 /* "0000001a-0013": a number, and Camel's flags in hex. */
@@ -334,7 +341,8 @@ static const struct {
     {{"X-GM-THRID", 10}, FIELD_OF_FILE, true},
     {{"X-Evolution", 11}, FIELD_EVOLUTION, false},
     {{"X-UID", 5}, FIELD_OF_FILE, false},
-    {{"X-UIDL", 6}, FIELD_OF_FILE, false},
+    {{"X-UIDL", 6}, FIELD_OF_FILE, true},
+    {{"X-Account-Key", 13}, FIELD_OF_FILE, true},
     {{"X-IMAPbase", 10}, FIELD_OF_FILE, false},
     {{"Content-Length", 14}, FIELD_OF_FILE, false},
     {{"X-IMAP", 6}, FIELD_INTERNAL, false},

@@ -6,6 +6,7 @@
  *   X-Mozilla-Status, -Status2, -Keys  Thunderbird, in all its stores
  *   X-Gmail-Labels                     Takeout
  *   X-Evolution                        Evolution
+ *   X-Account-Key, X-UIDL	       Thunderbird, of the account
  *   X-UID, X-IMAPbase, Content-Length  of the file only
  */
 #ifndef IMAP_TRANSFER_FIELDS_H

@@ -3,9 +3,12 @@
  * index.tsv of the folder, where an export has written it; else the date is
  * that of the message's Date field, else the file's.
  */
-#include "base/ascii.h"
+#include "base/plural.h"
+#include "imap/transfer/disk.h"
 #include "imap/transfer/file.h"
 #include "imap/transfer/index.h"
+#include "imap/transfer/input.h"
+#include "imap/transfer/look.h"
 #include "imap/transfer/mh.h"
 #include "imap/transfer/source.h"
 #include "imap/transfer/usual.h"
@@ -23,6 +26,8 @@ struct walk {
 	struct file_index index;
 	bool mh;	      /* the folder is one of MH's */
 	struct buf sequences; /* of it; empty: none */
+	struct buf marks;     /* the same */
+	unsigned partial;     /* messages without their attachments */
 	struct buf flags;
 	struct sv file;
 	int64_t date; /* of the Date field */
@@ -62,11 +67,12 @@ fill(void *arg, struct transfer_msg *m)
 		m->zone = e.zone;
 		return;
 	}
-	if (w->mh && w->sequences.n > 0) {
-		buf_reset(&w->flags);
+	buf_reset(&w->flags);
+	if (w->mh && w->sequences.n > 0)
 		mh_flags(buf_sv(&w->sequences), w->file, &w->flags);
-		m->flags = buf_sv(&w->flags);
-	}
+	else if (w->mh)
+		mh_mark_flags(buf_sv(&w->marks), w->file, &w->flags);
+	m->flags = buf_sv(&w->flags);
 	if (w->date != 0) {
 		m->date = w->date;
 		m->zone = w->zone;
@@ -108,6 +114,8 @@ file(struct walk *w, struct sv dir, struct sv name, struct err *err)
 	m.name = buf_sv(&path);
 	w->file = name;
 	w->date = 0;
+	if (disk_ends(name, SV(".partial.emlx")))
+		w->partial++;
 	report_advance(w->x->report, 1);
 	r = file_push(&f, path.p, &m, err);
 	buf_fini(&path);
@@ -144,21 +152,104 @@ load_index(struct walk *w, struct sv dir)
 	buf_fini(&path);
 }
 
-static void
-load_sequences(struct walk *w, struct sv dir)
+static int
+load(struct walk *w, struct sv dir, const char *name, struct buf *out)
 {
 	struct buf path;
 	struct err why;
+	int r;
 
-	buf_reset(&w->sequences);
-	if (!w->mh)
-		return;
+	buf_reset(out);
 	buf_init(&path, TRANSFER_PATH_MAX);
 	buf_addsv(&path, dir);
-	buf_adds(&path, MH_SEQUENCES);
-	if (source_read(w->x->broker, path.p, &w->sequences, &why) != RC_OK &&
-	    why.code != RC_NOTFOUND)
+	buf_adds(&path, name);
+	r = source_read(w->x->broker, path.p, out, &why);
+	if (r != RC_OK && why.code != RC_NOTFOUND)
 		report_skip(w->x->report, buf_sv(&path), why.text);
+	buf_fini(&path);
+	return r;
+}
+
+static void
+load_sequences(struct walk *w, struct sv dir)
+{
+	size_t i;
+
+	buf_reset(&w->sequences);
+	buf_reset(&w->marks);
+	if (!w->mh || load(w, dir, MH_SEQUENCES, &w->sequences) == RC_OK)
+		return;
+	for (i = 0; i < 2; i++)
+		if (load(w, dir, mh_marks[i], &w->marks) == RC_OK)
+			return;
+}
+
+/* What the file begins with. */
+static struct sv
+peek(struct walk *w, struct sv dir, struct sv name, char *start, size_t size)
+{
+	struct input in;
+	struct buf path;
+	struct err why;
+	size_t n = 0;
+
+	buf_init(&path, TRANSFER_PATH_MAX);
+	buf_addsv(&path, dir);
+	buf_addsv(&path, name);
+	if (buf_ok(&path) &&
+	    source_open(w->x->broker, path.p, &in, &why) == RC_OK) {
+		n = input_peek(&in, start, size);
+		input_close(&in);
+	}
+	buf_fini(&path);
+	return sv_of(start, n);
+}
+
+/* Has the folder files that are called by numbers?  Those of a folder that no
+ * other file says to be MH's must look like messages. */
+static bool
+is_mh(struct walk *w, struct sv dir, const struct broker_names *names)
+{
+	char start[4096];
+	size_t i;
+
+	for (i = 0; i < names->n; i++)
+		if (mh_is_mark(broker_name(names, i)))
+			return true;
+	for (i = 0; i < names->n; i++)
+		if (broker_name_type(names, i) == BROKER_FILE &&
+		    mh_is_message(broker_name(names, i)))
+			return look_why_not(peek(w, dir, broker_name(names, i),
+						start, sizeof start),
+				   false) == NULL;
+	return false;
+}
+
+/* Whole mailboxes beside messages are not left out without a word. */
+static void
+name_others(struct walk *w, struct sv dir, const struct broker_names *names)
+{
+	char start[8];
+	struct buf path;
+	size_t i;
+
+	buf_init(&path, TRANSFER_PATH_MAX);
+	for (i = 0; i < names->n; i++) {
+		struct sv name = broker_name(names, i);
+
+		buf_set(&path, dir);
+		buf_addsv(&path, name);
+		if (broker_name_type(names, i) == BROKER_FOLDER) {
+			if (sv_eq(name, SV("cur")))
+				report_skip(w->x->report, buf_sv(&path),
+				    "it is a Maildir's; import that by itself");
+		} else if (name.p[0] != '.' && !is_message(w, names, i) &&
+			   sv_starts(peek(w, dir, name, start, sizeof start),
+			       SV("From "))) {
+			report_skip(w->x->report, buf_sv(&path),
+			    "it is an mbox; import it by itself");
+		}
+	}
 	buf_fini(&path);
 }
 
@@ -174,7 +265,7 @@ apple_name(struct sv dir, struct buf *out)
 			continue;
 		if (out->n > 0)
 			buf_addc(out, '/');
-		buf_addsv(out, sv_first(level, level.n - 5));
+		disk_put_name(out, sv_first(level, level.n - 5));
 	}
 	if (sv_ieq(buf_sv(out), SV("INBOX")))
 		buf_set(out, SV("INBOX"));
@@ -188,9 +279,7 @@ named(struct walk *w, struct sv dir, struct transfer_folder *f,
 	size_t i, n = 0;
 	int r;
 
-	w->mh = false;
-	for (i = 0; i < names->n; i++)
-		w->mh = w->mh || mh_is_mark(broker_name(names, i));
+	w->mh = is_mh(w, dir, names);
 	for (i = 0; i < names->n; i++)
 		n += is_message(w, names, i);
 	if (w->counting)
@@ -201,6 +290,8 @@ named(struct walk *w, struct sv dir, struct transfer_folder *f,
 		return RC_OK;
 	if (w->counting)
 		report_expect(w->x->report, n);
+	else if (w->map.text.n == 0)
+		name_others(w, dir, names);
 	/* A folder without messages is one if an export says so. */
 	if (w->counting ||
 	    (n == 0 && !folder_map_find(&w->map,
@@ -209,10 +300,17 @@ named(struct walk *w, struct sv dir, struct transfer_folder *f,
 	report_folder(w->x->report, f->name);
 	load_index(w, dir);
 	load_sequences(w, dir);
+	w->partial = 0;
 	r = w->to->folder(w->to->arg, f, err);
 	if (r != RC_OK)
 		return r == RC_DENIED ? RC_OK : r;
 	r = files(w, dir, names, err);
+	if (w->partial > 0)
+		report_note(w->x->report,
+		    "%.*s: %u message%s without attachments, which Apple Mail "
+		    "keeps apart from .partial.emlx files",
+		    SV_ARG(f->name), w->partial,
+		    each(w->partial, " comes", "s come"));
 	if (r == RC_OK)
 		r = w->to->folder_end(w->to->arg, err);
 	if (r == RC_OK)
@@ -224,16 +322,21 @@ static int
 mailbox(struct walk *w, struct sv dir, struct sv name,
     const struct broker_names *names, struct err *err)
 {
-	struct transfer_folder f = {.name = name.n > 0 ? name : SV("INBOX")};
-	struct buf apple;
+	struct transfer_folder f = {.name = SV("INBOX")};
+	struct buf apple, own;
 	int r;
 
 	buf_init(&apple, TRANSFER_PATH_MAX);
+	buf_init(&own, TRANSFER_PATH_MAX);
+	disk_put_path(&own, name);
+	if (own.n > 0 && buf_ok(&own))
+		f.name = buf_sv(&own);
 	if (w->map.text.n == 0 && apple_name(dir, &apple))
 		f.name = buf_sv(&apple);
 	if (w->map.text.n == 0)
 		f.uses = usual_use(f.name);
 	r = named(w, dir, &f, names, err);
+	buf_fini(&own);
 	buf_fini(&apple);
 	return r;
 }
@@ -324,10 +427,12 @@ from_eml(struct transfer *x, const char *path, const struct sink *to,
 	folder_map_load(&w.map, x->broker);
 	file_index_init(&w.index, INDEX_MAX);
 	buf_init(&w.sequences, MH_SEQUENCES_MAX);
+	buf_init(&w.marks, MH_MARKS_MAX);
 	buf_init(&w.flags, 4096);
 	r = path[0] != '\0' ? one_file(&w, sv_str(path), err)
 			    : whole_tree(&w, err);
 	buf_fini(&w.flags);
+	buf_fini(&w.marks);
 	buf_fini(&w.sequences);
 	file_index_fini(&w.index);
 	folder_map_fini(&w.map);

@@ -3,7 +3,10 @@
  * folder that has cur or new is one.
  */
 #include "base/plural.h"
+#include "imap/transfer/disk.h"
 #include "imap/transfer/file.h"
+#include "imap/transfer/input.h"
+#include "imap/transfer/look.h"
 #include "imap/transfer/maildir.h"
 #include "imap/transfer/source.h"
 #include "imap/transfer/usual.h"
@@ -11,6 +14,9 @@
 #define DEPTH_MAX     32
 #define KEYWORDS_FILE "dovecot-keywords"
 #define KEYWORDS_SIZE (64u << 10)
+#define COURIER_FILE  "courierimapkeywords/:list"
+#define COURIER_SIZE  (4u << 20)
+#define EVOLUTION     SV("..maildir++") /* a file that says it */
 
 struct walk {
 	struct transfer *x;
@@ -19,7 +25,10 @@ struct walk {
 	struct buf subscribed; /* lines; empty: nothing says it */
 	bool counting;	       /* how many are there? nothing is pushed */
 	bool found;	       /* a Maildir */
+	bool sole;	       /* there is nothing but Maildirs */
+	bool evolution;	       /* its way to write names */
 	struct maildir_keywords keywords;
+	struct buf courier; /* its list of keywords; or empty */
 	struct buf flags;
 	struct sv file; /* being pushed */
 	unsigned unknown;
@@ -32,15 +41,25 @@ is_part(struct sv name)
 	       sv_eq(name, SV("tmp"));
 }
 
-static void
-fill(void *arg, struct transfer_msg *m)
+/* Into w->flags; how many of them have no meaning here. */
+static unsigned
+read_flags(struct walk *w)
 {
-	struct walk *w = arg;
 	unsigned unknown;
 
 	buf_reset(&w->flags);
 	maildir_flags(w->file, &w->keywords, &w->flags, &unknown);
-	w->unknown += unknown;
+	maildir_courier_keywords(
+	    buf_sv(&w->courier), maildir_base(w->file), &w->flags);
+	return unknown;
+}
+
+static void
+fill(void *arg, struct transfer_msg *m)
+{
+	struct walk *w = arg;
+
+	w->unknown += read_flags(w);
 	m->flags = buf_sv(&w->flags);
 	/* A copy has the time of the copying; a message that was put there
 	 * later has its own. */
@@ -51,13 +70,10 @@ fill(void *arg, struct transfer_msg *m)
 static void
 known(struct walk *w, struct sv key)
 {
-	unsigned unknown;
-
 	report_known(w->x->report);
 	if (w->to->known == NULL)
 		return;
-	buf_reset(&w->flags);
-	maildir_flags(w->file, &w->keywords, &w->flags, &unknown);
+	(void)read_flags(w);
 	w->to->known(w->to->arg, key, buf_sv(&w->flags));
 }
 
@@ -117,6 +133,22 @@ part(struct walk *w, struct sv dir, const char *which, struct err *err)
 }
 
 static void
+load_courier(struct walk *w, struct sv dir)
+{
+	struct buf path;
+	struct err why;
+
+	buf_reset(&w->courier);
+	buf_init(&path, TRANSFER_PATH_MAX);
+	buf_addsv(&path, dir);
+	buf_adds(&path, COURIER_FILE);
+	if (source_read(w->x->broker, path.p, &w->courier, &why) != RC_OK &&
+	    why.code != RC_NOTFOUND)
+		report_skip(w->x->report, buf_sv(&path), why.text);
+	buf_fini(&path);
+}
+
+static void
 load_keywords(struct walk *w, struct sv dir)
 {
 	struct buf path, text;
@@ -153,6 +185,7 @@ maildir(struct walk *w, struct sv dir, const struct transfer_folder *f,
 	if (!w->counting) {
 		report_folder(w->x->report, f->name);
 		load_keywords(w, dir);
+		load_courier(w, dir);
 		w->unknown = 0;
 		r = w->to->folder(w->to->arg, f, err);
 		if (r != RC_OK)
@@ -205,31 +238,53 @@ is_subscribed(const struct walk *w, struct sv name)
 static int visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
     struct err *err);
 
-/* The mailbox's name of a folder in `parent`; false: it is none. */
-static bool
-name_of(struct walk *w, struct sv parent, struct sv entry, struct buf *out)
+/* "INBOX.Sent" has two levels. */
+static void
+put_dotted(struct buf *out, struct sv entry)
 {
-	if (entry.p[0] == '.') {
-		/* Several accounts' Maildirs below one folder have theirs, too.
-		 */
-		buf_addsv(out, parent);
-		if (parent.n > 0)
-			buf_addc(out, '/');
-		return maildir_folder_name(entry, out) == RC_OK && buf_ok(out);
-	}
-	/* Thunderbird has what is below NAME in NAME.sbd. */
-	if (sv_ends(entry, SV(".sbd")) && entry.n > 4)
-		entry.n -= 4;
+	size_t start = out->n, i;
+
+	disk_put_name(out, entry);
+	for (i = start; i < out->n; i++)
+		if (out->p[i] == '.')
+			out->p[i] = '/';
+}
+
+/* The mailbox's name of a folder in `parent`; false: it is none.  `plus`: the
+ * one above is a Maildir, so that a dot begins the name of a folder of its. */
+static bool
+name_of(const struct walk *w, struct sv parent, struct sv entry, bool plus,
+    struct buf *out)
+{
+	struct sv kmail = plus ? SV("") : disk_kmail(entry);
+	size_t start;
+	int r;
+
 	buf_addsv(out, parent);
 	if (parent.n > 0)
 		buf_addc(out, '/');
-	buf_addsv(out, entry);
-	(void)w;
+	start = out->n;
+	if (kmail.n > 0)
+		disk_put_name(out, kmail);
+	else if (entry.p[0] == '.') {
+		/* Several accounts' Maildirs below one folder have theirs, too.
+		 */
+		r = maildir_folder_name(entry, out);
+		if (r == RC_OK && w->evolution)
+			maildir_evolution_name(out, start);
+		return r == RC_OK && buf_ok(out);
+	} else if (!plus && disk_has_dots(entry))
+		put_dotted(out, entry);
+	else if (sv_ends(entry, SV(".sbd")))
+		/* Thunderbird has what is below NAME there. */
+		disk_put_name(out, disk_strip(entry));
+	else
+		disk_put_name(out, entry);
 	return buf_ok(out);
 }
 
 static int
-below(struct walk *w, struct sv dir, struct sv name, struct sv entry,
+below(struct walk *w, struct sv dir, struct sv name, struct sv entry, bool plus,
     unsigned depth, struct err *err)
 {
 	struct buf path, mailbox;
@@ -244,7 +299,7 @@ below(struct walk *w, struct sv dir, struct sv name, struct sv entry,
 		if (!w->counting)
 			report_skip(w->x->report, buf_sv(&path),
 			    "folders are too deep");
-	} else if (name_of(w, name, entry, &mailbox)) {
+	} else if (name_of(w, name, entry, plus, &mailbox)) {
 		r = visit(w, buf_sv(&path), buf_sv(&mailbox), depth, err);
 	} else if (!w->counting && entry.n > 1) {
 		report_skip(w->x->report, buf_sv(&path),
@@ -253,6 +308,43 @@ below(struct walk *w, struct sv dir, struct sv name, struct sv entry,
 	buf_fini(&mailbox);
 	buf_fini(&path);
 	return r;
+}
+
+/* Mail that stands beside a Maildir in another form is not left out without a
+ * word. */
+static void
+name_others(struct walk *w, struct sv dir, const struct broker_names *names)
+{
+	char start[4096];
+	struct buf path;
+	struct input in;
+	struct err why;
+	size_t i;
+
+	buf_init(&path, TRANSFER_PATH_MAX);
+	for (i = 0; i < names->n; i++) {
+		struct sv s, entry = broker_name(names, i);
+
+		if (broker_name_type(names, i) != BROKER_FILE ||
+		    entry.p[0] == '.')
+			continue;
+		buf_set(&path, dir);
+		buf_addsv(&path, entry);
+		if (!buf_ok(&path) ||
+		    source_open(w->x->broker, path.p, &in, &why) != RC_OK)
+			continue;
+		s = sv_of(start, input_peek(&in, start, sizeof start));
+		input_close(&in);
+		if (sv_starts(s, SV("From ")))
+			report_skip(w->x->report, buf_sv(&path),
+			    "it is an mbox beside a Maildir; import it by "
+			    "itself");
+		else if (look_message_file(entry, s))
+			report_skip(w->x->report, buf_sv(&path),
+			    "it is a message beside a Maildir; import it by "
+			    "itself");
+	}
+	buf_fini(&path);
 }
 
 /* A folder of the disk: a Maildir, folders below it, or both. */
@@ -276,6 +368,9 @@ visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 		buf_fini(&path);
 		return RC_OK;
 	}
+	for (i = 0; i < names.n && depth == 0; i++)
+		w->evolution =
+		    w->evolution || sv_eq(broker_name(&names, i), EVOLUTION);
 	for (i = 0; i < names.n; i++)
 		any = any || sv_eq(broker_name(&names, i), SV("cur")) ||
 		      sv_eq(broker_name(&names, i), SV("new"));
@@ -287,6 +382,9 @@ visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 		    w->subscribed.n > 0 && !is_subscribed(w, f.name);
 	}
 	w->found = w->found || any;
+	if (!w->counting && w->sole && (any || depth == 0) &&
+	    w->map.text.n == 0)
+		name_others(w, dir, &names);
 	if (any)
 		r = maildir(w, dir, &f, err);
 	else if (depth == 0 && names.n == 0)
@@ -294,7 +392,7 @@ visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 	for (i = 0; i < names.n && r == RC_OK; i++)
 		if (broker_name_type(&names, i) == BROKER_FOLDER &&
 		    !is_part(broker_name(&names, i)))
-			r = below(w, dir, name, broker_name(&names, i),
+			r = below(w, dir, name, broker_name(&names, i), any,
 			    depth + 1, err);
 	broker_names_fini(&names);
 	buf_fini(&path);
@@ -302,14 +400,35 @@ visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 }
 
 int
+from_maildir_at(struct transfer *x, const struct sink *to, bool counting,
+    struct sv dir, struct sv name, struct err *err)
+{
+	struct walk w = {.x = x, .to = to, .counting = counting};
+	int r;
+
+	buf_init(&w.map.text, 0);
+	buf_init(&w.flags, 16384);
+	buf_init(&w.subscribed, 0);
+	buf_init(&w.courier, COURIER_SIZE);
+	r = visit(&w, dir, name, 0, err);
+	maildir_keywords_fini(&w.keywords);
+	buf_fini(&w.courier);
+	buf_fini(&w.subscribed);
+	buf_fini(&w.flags);
+	buf_fini(&w.map.text);
+	return r;
+}
+
+int
 from_maildir(struct transfer *x, const struct sink *to, struct err *err)
 {
-	struct walk w = {.x = x, .to = to, .counting = true};
+	struct walk w = {.x = x, .to = to, .counting = true, .sole = true};
 	int r;
 
 	folder_map_load(&w.map, x->broker);
 	buf_init(&w.flags, 16384);
 	buf_init(&w.subscribed, 8u << 20);
+	buf_init(&w.courier, COURIER_SIZE);
 	load_subscriptions(&w);
 	r = visit(&w, SV(""), SV(""), 0, err);
 	w.counting = false;
@@ -319,6 +438,7 @@ from_maildir(struct transfer *x, const struct sink *to, struct err *err)
 	if (r == RC_OK)
 		r = visit(&w, SV(""), SV(""), 0, err);
 	maildir_keywords_fini(&w.keywords);
+	buf_fini(&w.courier);
 	buf_fini(&w.subscribed);
 	buf_fini(&w.flags);
 	folder_map_fini(&w.map);

@@ -1,14 +1,17 @@
 /*
  * One mbox file, or a tree of them: Sub.mbox, and below it Sub/ or, as
- * Thunderbird calls it, Sub.sbd/; or Apple's packages, Sub.mbox/mbox; or a
- * whole profile of Thunderbird's.  Messages with labels, as in Takeout's one
+ * Thunderbird calls it, Sub.sbd/, or KMail, .Sub.directory/; or Apple's
+ * packages, Sub.mbox/mbox; or a whole profile of Thunderbird's, in which some
+ * folders may be Maildirs.  Messages with labels, as in Takeout's one
  * large file, go each into the folder that its labels say.
  */
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/plural.h"
+#include "imap/transfer/disk.h"
 #include "imap/transfer/input.h"
+#include "imap/transfer/look.h"
 #include "imap/transfer/mbox.h"
 #include "imap/transfer/message.h"
 #include "imap/transfer/source.h"
@@ -23,9 +26,8 @@ struct walk {
 	const struct sink *to;
 	struct folder_map map;
 	bool counting;
-	bool found;   /* a file that may be one */
-	bool single;  /* file: no tree */
-	bool profile; /* of Thunderbird: prefs.js is there */
+	bool found;  /* a file that may be one */
+	bool single; /* file: no tree */
 
 	/* The file that is being read, and its folder. */
 	struct sv path;
@@ -342,6 +344,21 @@ begins_well(struct input *in)
 	return s.n == 0 ? n > 0 || in->size == 0 : sv_starts(s, SV("From "));
 }
 
+/* What it is in place of an mbox. */
+static const char *
+why_none(struct input *in)
+{
+	char start[4096];
+	struct sv s = sv_of(start, input_peek(in, start, sizeof start));
+	const char *why = look_foreign(s);
+
+	if (look_packed(s))
+		return "it is compressed; import it by itself";
+	return why != NULL ? why
+			   : "it is not an mbox: it does not begin with "
+			     "\"From \"";
+}
+
 static bool
 has_labels(struct input *in)
 {
@@ -364,8 +381,7 @@ opened(struct walk *w, struct input *in, const struct transfer_folder *f,
 		return RC_OK;
 	}
 	if (!begins_well(in)) {
-		report_skip(w->x->report, w->path,
-		    "it is not an mbox: it does not begin with \"From \"");
+		report_skip(w->x->report, w->path, why_none(in));
 		return RC_OK;
 	}
 	return push(w, in, f, err);
@@ -374,18 +390,20 @@ opened(struct walk *w, struct input *in, const struct transfer_folder *f,
 static int
 file(struct walk *w, const char *path, struct sv name, struct err *err)
 {
-	struct transfer_folder f = {.name = name};
+	struct transfer_folder f = {.name = disk_strip(name)};
+	bool eudora = disk_ends(name, SV(".mbx"));
 	struct input in;
 	struct err why;
 	int r;
 
-	if (sv_ends(f.name, SV(".mbox")))
-		f.name.n -= strlen(".mbox");
 	/* A single file goes right into the folder that was named. */
-	if (is_inbox(f.name) || (w->single && w->x->into != NULL))
+	if (is_inbox(f.name) || (eudora && sv_ieq(f.name, SV("In"))) ||
+	    (w->single && w->x->into != NULL))
 		f.name = SV("INBOX");
 	if (w->map.text.n == 0)
-		f.uses = usual_use(f.name);
+		f.uses = eudora && sv_ieq(f.name, SV("Out"))
+			     ? IMAP_LIST_SENT
+			     : usual_use(f.name);
 	(void)folder_map_find(&w->map, sv_str(path), &f);
 	w->path = sv_str(path);
 	w->found = true;
@@ -408,37 +426,40 @@ is_index(struct sv name)
 	    ".sqlite", ".sqlite-shm", ".sqlite-wal", ".log", ".js", ".ini",
 	    ".db", ".idx", ".index", ".data", ".ev-summary", ".ev-summary-meta",
 	    ".cmeta", ".xml", ".mab", ".snm", ".css", ".mozlz4", ".rdf", ".ids",
-	    ".sorted"};
+	    ".sorted", ".pce"};
 	size_t i;
 
 	for (i = 0; i < sizeof ends / sizeof ends[0]; i++)
-		if (sv_ends(name, sv_str(ends[i])))
+		if (disk_ends(name, sv_str(ends[i])))
 			return true;
-	return name.p[0] == '.' || sv_eq(name, SV("table_of_contents"));
+	/* The last are Thunderbird's searches. */
+	return name.p[0] == '.' || sv_eq(name, SV("table_of_contents")) ||
+	       sv_eq(name, SV("smart mailboxes"));
+}
+
+/* Where a profile of Thunderbird has its mail. */
+static bool
+is_store(struct sv entry)
+{
+	return sv_eq(entry, SV("Mail")) || sv_eq(entry, SV("ImapMail"));
 }
 
 /* A folder's own name as a mailbox's level; empty: it is none. */
 static struct sv
-level(const struct walk *w, struct sv entry, struct sv above)
+level(struct sv entry, struct sv above, bool profile)
 {
-	static const struct sv ends[] = {{".sbd", 4}, {".mbox", 5}};
-	size_t i;
+	struct sv kmail = disk_kmail(entry);
 
-	if (above.n == 0 && w->profile &&
-	    (sv_eq(entry, SV("Mail")) || sv_eq(entry, SV("ImapMail"))))
+	if ((profile && is_store(entry)) ||
+	    (above.n == 0 && sv_eq(entry, SV("Local Folders"))))
 		return SV("");
-	if (above.n == 0 && sv_eq(entry, SV("Local Folders")))
-		return SV("");
-	for (i = 0; i < 2; i++)
-		if (sv_ends(entry, ends[i]) && entry.n > ends[i].n)
-			entry.n -= ends[i].n;
-	return entry;
+	return kmail.n > 0 ? kmail : disk_strip(entry);
 }
 
 /* The mailbox's name of something in the folder dir. */
 static void
 name_entry(const struct walk *w, struct sv dir, struct sv above,
-    struct sv entry, bool below, struct buf *out)
+    struct sv entry, bool below, bool profile, struct buf *out)
 {
 	struct sv self = sv_str(w->x->self);
 
@@ -450,18 +471,18 @@ name_entry(const struct walk *w, struct sv dir, struct sv above,
 			return;
 		}
 		if (dir.n == 0 && sv_ends(self, SV(".mbox")) && self.n > 5) {
-			buf_addsv(out, sv_first(self, self.n - 5));
+			disk_put_name(out, sv_first(self, self.n - 5));
 			return;
 		}
 	}
 	if (below)
-		entry = level(w, entry, above);
+		entry = level(entry, above, profile);
 	if (above.n == 0 && is_inbox(entry))
 		entry = SV("INBOX");
 	buf_addsv(out, above);
 	if (above.n > 0 && entry.n > 0)
 		buf_addc(out, '/');
-	buf_addsv(out, entry);
+	disk_put_name(out, entry);
 }
 
 static int visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
@@ -469,7 +490,7 @@ static int visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
 
 static int
 visit_entries(struct walk *w, const struct broker_names *names, struct sv dir,
-    struct sv above, unsigned depth, struct err *err)
+    struct sv above, bool profile, unsigned depth, struct err *err)
 {
 	struct buf path, name;
 	size_t i;
@@ -481,15 +502,14 @@ visit_entries(struct walk *w, const struct broker_names *names, struct sv dir,
 		struct sv entry = broker_name(names, i);
 		bool below = broker_name_type(names, i) == BROKER_FOLDER;
 
-		if (is_index(entry) ||
-		    (depth == 0 && w->profile &&
-			!(below && level(w, entry, above).n == 0)))
+		if ((is_index(entry) && !(below && disk_kmail(entry).n > 0)) ||
+		    (profile && !(below && is_store(entry))))
 			continue;
 		buf_set(&path, dir);
 		buf_addsv(&path, entry);
 		if (below)
 			buf_addc(&path, '/');
-		name_entry(w, dir, above, entry, below, &name);
+		name_entry(w, dir, above, entry, below, profile, &name);
 		if (!buf_ok(&path) || !buf_ok(&name) || depth > DEPTH_MAX)
 			report_skip(w->x->report, buf_sv(&path),
 			    "folders are too deep");
@@ -511,6 +531,7 @@ visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
 {
 	struct broker_names names;
 	struct buf path;
+	bool profile = false, maildir = false;
 	struct err why;
 	size_t i;
 	int r = RC_OK;
@@ -522,10 +543,21 @@ visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
 			report_skip(w->x->report, dir, why.text);
 		goto out;
 	}
-	for (i = 0; i < names.n && depth == 0; i++)
-		if (sv_eq(broker_name(&names, i), SV("prefs.js")))
-			w->profile = true;
-	r = visit_entries(w, &names, dir, above, depth, err);
+	for (i = 0; i < names.n; i++) {
+		struct sv n = broker_name(&names, i);
+
+		profile = profile || sv_eq(n, SV("prefs.js"));
+		maildir = maildir ||
+			  (broker_name_type(&names, i) == BROKER_FOLDER &&
+			      (sv_eq(n, SV("cur")) || sv_eq(n, SV("new"))));
+	}
+	/* Profiles beside each other have the same names for their own. */
+	if (profile)
+		above = SV("");
+	w->found = w->found || maildir;
+	r = maildir && dir.n > 0
+		? from_maildir_at(w->x, w->to, w->counting, dir, above, err)
+		: visit_entries(w, &names, dir, above, profile, depth, err);
 	broker_names_fini(&names);
 out:
 	buf_fini(&path);
@@ -537,20 +569,24 @@ from_mbox(struct transfer *x, const char *path, const struct sink *to,
     struct err *err)
 {
 	struct walk w = {.x = x, .to = to, .single = path[0] != '\0'};
+	struct buf name;
 	int pass, r = RC_OK;
 
 	folder_map_load(&w.map, x->broker);
+	buf_init(&name, TRANSFER_PATH_MAX);
+	disk_put_name(&name, sv_str(path));
 	buf_init(&w.place, TRANSFER_PATH_MAX);
 	buf_init(&w.denied, 1u << 20);
 	for (pass = 0; pass < 2 && r == RC_OK; pass++) {
 		w.counting = pass == 0;
-		r = path[0] != '\0' ? file(&w, path, sv_str(path), err)
+		r = path[0] != '\0' ? file(&w, path, buf_sv(&name), err)
 				    : visit(&w, SV(""), SV(""), 0, err);
 		if (r == RC_OK && !w.found)
 			r = err_set(err, RC_PERM, "there is not an mbox in it");
 	}
 	buf_fini(&w.denied);
 	buf_fini(&w.place);
+	buf_fini(&name);
 	folder_map_fini(&w.map);
 	return r;
 }

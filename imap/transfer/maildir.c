@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "base/ascii.h"
-#include "base/utf8.h"
 #include "imap/parse/parse.h"
 #include "imap/parse/utf7.h"
+#include "imap/transfer/disk.h"
 
 static const struct {
 	char letter;
@@ -20,6 +20,16 @@ static const struct {
 };
 
 #define LETTERS (sizeof letters / sizeof letters[0])
+
+#define COURIER_MAX 10000 /* keywords that are listed */
+
+static void
+add_flag(struct buf *out, struct sv flag)
+{
+	if (out->n > 0)
+		buf_addc(out, ' ');
+	buf_addsv(out, flag);
+}
 
 /* ---- keywords ---- */
 
@@ -64,6 +74,44 @@ maildir_keywords_parse(
 			continue;
 		}
 		out->name[i] = sv_dup(line);
+	}
+}
+
+/* The line of that number. */
+static struct sv
+line_of(struct sv text, uint64_t number)
+{
+	struct sv line = sv_split(&text, '\n');
+
+	for (; number > 0 && text.n > 0; number--)
+		line = sv_split(&text, '\n');
+	return number == 0 ? sv_trim(line) : SV("");
+}
+
+void
+maildir_courier_keywords(struct sv list, struct sv base, struct buf *flags)
+{
+	size_t end = sv_find(list, SV("\n\n"));
+	struct sv names = sv_first(list, end), rest = sv_skip(list, end + 2);
+
+	while (rest.n > 0) {
+		struct sv line = sv_trim(sv_split(&rest, '\n'));
+		size_t colon = sv_rchr(line, ':');
+
+		if (!sv_eq(sv_first(line, colon), base))
+			continue;
+		line = sv_skip(line, colon + 1);
+		while (line.n > 0) {
+			struct sv number = sv_split(&line, ' '), name;
+			uint64_t i;
+
+			if (sv_to_u64(number, COURIER_MAX, &i) != RC_OK)
+				continue;
+			name = line_of(names, i);
+			if (is_keyword(name))
+				add_flag(flags, name);
+		}
+		return;
 	}
 }
 
@@ -112,6 +160,19 @@ is_info(struct sv s)
 	return true;
 }
 
+/* The length of "2," or of what web panels make of it at the end; 0: none. */
+static size_t
+two_at(struct sv head)
+{
+	static const struct sv twos[] = {{"2,", 2}, {"2%2C", 4}, {"2%2c", 4}};
+	size_t i;
+
+	for (i = 0; i < sizeof twos / sizeof twos[0]; i++)
+		if (sv_ends(head, twos[i]))
+			return twos[i].n;
+	return 0;
+}
+
 /* Where the colon is, and where the flags begin; both name.n: nowhere. */
 static void
 info_at(struct sv name, size_t *colon, size_t *flags)
@@ -123,11 +184,12 @@ info_at(struct sv name, size_t *colon, size_t *flags)
 	if (*colon < name.n)
 		return;
 	for (i = name.n; i > 1; i--) {
-		struct sv head = sv_first(name, i - 2);
+		struct sv head = sv_first(name, i);
+		size_t two = two_at(head);
 
-		if (!sv_starts(sv_skip(name, i - 2), SV("2,")) ||
-		    !is_info(sv_skip(name, i)))
+		if (two == 0 || !is_info(sv_skip(name, i)))
 			continue;
+		head.n -= two;
 		for (j = 0; j < sizeof colons / sizeof colons[0]; j++)
 			if (sv_ends(head, colons[j]) && head.n > colons[j].n) {
 				*colon = head.n - colons[j].n;
@@ -158,14 +220,6 @@ maildir_time(struct sv name)
 	    name.n == 0 || (name.p[0] != '.' && name.p[0] != '_'))
 		return 0;
 	return (int64_t)v;
-}
-
-static void
-add_flag(struct buf *out, struct sv flag)
-{
-	if (out->n > 0)
-		buf_addc(out, ' ');
-	buf_addsv(out, flag);
 }
 
 void
@@ -281,10 +335,16 @@ maildir_folder_name(struct sv dir, struct buf *out)
 	if (dir.n < 2 || dir.p[0] != '.')
 		return RC_SYNTAX;
 	dir = sv_skip(dir, 1);
+	/* Evolution's, of a folder below the inbox. */
+	if (dir.n > 1 && dir.p[0] == '.') {
+		dir = sv_skip(dir, 1);
+		buf_adds(out, "INBOX/");
+		start = out->n;
+	}
 	r = imap_utf7_decode(dir, out);
-	if (r == RC_SYNTAX && utf8_valid(dir)) {
+	if (r == RC_SYNTAX) {
 		buf_truncate(out, start);
-		buf_addsv(out, dir);
+		disk_put_name(out, dir);
 		r = RC_OK;
 	}
 	for (i = start; r == RC_OK && i < out->n; i++) {
@@ -299,6 +359,22 @@ maildir_folder_name(struct sv dir, struct buf *out)
 			r = RC_SYNTAX;
 	}
 	return r;
+}
+
+void
+maildir_evolution_name(struct buf *name, size_t from)
+{
+	size_t i;
+
+	for (i = from; i < name->n; i++) {
+		struct sv s = sv_skip(buf_sv(name), i);
+
+		if (!sv_istarts(s, SV("_2E")) && !sv_istarts(s, SV("_5F")))
+			continue;
+		name->p[i] = s.p[1] == '2' ? '.' : '_';
+		memmove(name->p + i + 1, name->p + i + 3, name->n - i - 3);
+		buf_truncate(name, name->n - 2);
+	}
 }
 
 int

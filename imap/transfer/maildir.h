@@ -5,6 +5,9 @@
  *   new/1700000000.M1P2.host               not looked at yet
  *   .Sub.Folder/                           levels after dots, modified UTF-7
  *   dovecot-keywords                       "0 $Label1": what "a" stands for
+ *   courierimapkeywords/:list              Courier's: names, one a line; an
+ *                                          empty line; "1700000000.M1P2.host:0
+ * 3"
  */
 #ifndef IMAP_TRANSFER_MAILDIR_H
 #define IMAP_TRANSFER_MAILDIR_H
@@ -32,6 +35,9 @@ void maildir_keywords_parse(
 /* The letter of that keyword, which is added if there is room; NUL if not. */
 char maildir_keyword_letter(struct maildir_keywords *k, struct sv name);
 void maildir_keywords_print(const struct maildir_keywords *k, struct buf *out);
+/* Adds the keywords of that file to flags, separated by spaces. */
+void maildir_courier_keywords(
+    struct sv list, struct sv base, struct buf *flags);
 
 /*
  * The name without its flags: what stays as long as the message does.  Where a
@@ -58,10 +64,13 @@ void maildir_info(struct sv flags, struct maildir_keywords *k, struct buf *out,
 
 /*
  * ".Sub.Folder" as a mailbox's name, "Sub/Folder", and back.  What is no
- * modified UTF-7 is taken as UTF-8; \2e is a dot in a name, as Dovecot's
- * listescape writes it.  RC_SYNTAX: no such name.
+ * modified UTF-7 is taken as UTF-8, or as windows-1252; \2e is a dot in a
+ * name, as Dovecot's listescape writes it; "..Sub" is below the inbox, as
+ * Evolution writes it.  RC_SYNTAX: no such name.
  */
 int maildir_folder_name(struct sv dir, struct buf *out) RC_USE_RESULT;
+/* In Maildirs of Evolution "_2E" is a dot in a name, and "_5F" a '_'. */
+void maildir_evolution_name(struct buf *name, size_t from);
 /* A dot in the name becomes \2e; RC_TOOBIG. */
 int maildir_folder_dir(struct sv name, struct buf *out) RC_USE_RESULT;
 

@@ -95,6 +95,10 @@ bool transfer_wants_folder(const struct transfer *x, struct sv name);
 
 int from_maildir(
     struct transfer *x, const struct sink *to, struct err *err) RC_USE_RESULT;
+/* The Maildirs in a folder of another source's, as that mailbox and below it;
+ * dir ends in '/'.  Counting: only how many messages there are. */
+int from_maildir_at(struct transfer *x, const struct sink *to, bool counting,
+    struct sv dir, struct sv name, struct err *err) RC_USE_RESULT;
 /* A file, or with path "" all files of the folder and those below. */
 int from_mbox(struct transfer *x, const char *path, const struct sink *to,
     struct err *err) RC_USE_RESULT;

@@ -1,11 +1,13 @@
 /* Maildir's names, line ends, the index. */
 #include "test/unit/unit.h"
 
+#include "imap/transfer/disk.h"
 #include "imap/transfer/index.h"
 #include "imap/transfer/lines.h"
 #include "imap/transfer/emlx.h"
 #include "imap/transfer/look.h"
 #include "imap/transfer/maildir.h"
+#include "imap/transfer/mh.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -33,6 +35,7 @@ static const struct {
     {"1.a\xef\x80\xa2"
      "2,S",
 	"1.a", "\\Seen", 0},
+    {"1.a%3A2%2CFS", "1.a", "\\Flagged \\Seen", 0},
     {"1.a_2,S=5", "1.a_2,S=5", "", 0},
     {"1.a_2,b:2,S", "1.a_2,b", "\\Seen", 0},
 };
@@ -52,6 +55,125 @@ START_TEST(maildir_flags__reads_names)
 	    maildir_base(sv_str(names[_i].name)), sv_str(names[_i].base)));
 	maildir_keywords_fini(&k);
 	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(maildir_keywords__of_courier)
+{
+	static const struct {
+		const char *list, *base, *want;
+	} rows[] = {
+	    {"work\n$label1\n\n1.a:0\n2.a:1 0\n", "2.a", "$label1 work"},
+	    {"work\n$label1\n\n1.a:0\n2.a:1 0\n", "1.a", "work"},
+	    {"work\n$label1\n\n1.a:0\n2.a:1 0\n", "3.a", ""},
+	    {"work\n\n1.a:1 x 0 99999999\n", "1.a", "work"},
+	    {"wo(rk\n\n1.a:0\n", "1.a", ""},
+	    {"work\n", "1.a", ""},
+	    {"", "1.a", ""},
+	};
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 1000);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_reset(&b);
+		maildir_courier_keywords(
+		    sv_str(rows[i].list), sv_str(rows[i].base), &b);
+		ck_assert(sv_eq(buf_sv(&b), sv_str(rows[i].want)));
+	}
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(maildir_evolution__has_other_dots)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	buf_adds(&b, "_2E/a_2Eb_5f2E_2_41_2");
+	maildir_evolution_name(&b, 4);
+	ck_assert_str_eq(b.p, "_2E/a.b_2E_2_41_2");
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(mh__has_numbers_and_flags)
+{
+#define MARKS                              \
+	"\2\0\0\0\1\0\0\0\3\0\0\0\2\0\0\0" \
+	"\0\0\0\0\3\0\0\0\x3c\0\0\0\1\0\0\0\x14\0\0\0"
+	static const struct {
+		struct sv marks;
+		const char *name, *want;
+	} rows[] = {
+	    {SV(MARKS), "1", "\\Seen \\Flagged \\Answered"},
+	    {SV(MARKS), "2", "\\Seen"},
+	    {SV(MARKS), "3",
+		"\\Seen \\Flagged \\Deleted \\Answered $Forwarded"},
+	    {SV(MARKS), "4", ""},
+	    {SV("\0\0\0\2\0\0\0\1\0\0\0\4"), "1", "\\Seen \\Flagged"},
+	    {SV("\0\0\0\2\0\0\0\1\0\0\0"), "1", ""},
+	    {SV("\3\0\0\0\1\0\0\0\0\0\0\0"), "1", ""},
+	    {SV("\2"), "1", ""},
+	};
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 1000);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_reset(&b);
+		mh_mark_flags(rows[i].marks, sv_str(rows[i].name), &b);
+		ck_assert(sv_eq(buf_sv(&b), sv_str(rows[i].want)));
+	}
+	buf_fini(&b);
+	ck_assert(mh_is_message(SV("12")) && mh_is_message(SV("12.")));
+	ck_assert(!mh_is_message(SV("0")) && !mh_is_message(SV(".")) &&
+		  !mh_is_message(SV("1..")) && !mh_is_message(SV("1.eml")));
+}
+END_TEST
+
+START_TEST(disk__names_as_levels)
+{
+	static const struct {
+		const char *path, *want;
+	} rows[] = {
+	    {"Entw\xc3\xbcrfe", "Entw\xc3\xbcrfe"},
+	    {"Entwu\xcc\x88rfe/a", "Entw\xc3\xbcrfe/a"},
+	    {"Entw\xfcrfe/Mu\xcc\x88ller", "Entw\xc3\xbcrfe/M\xc3\xbcller"},
+	    {"", ""},
+	};
+	static const struct {
+		const char *entry, *strip, *kmail;
+	} entries[] = {
+	    {"a.mbox", "a", ""},
+	    {"a.MBOX", "a", ""},
+	    {"a.sbd", "a", ""},
+	    {"In.mbx", "In", ""},
+	    {"a.fol", "a", ""},
+	    {".mbox", ".mbox", ""},
+	    {".a.directory", ".a.directory", "a"},
+	    {".directory", ".directory", ""},
+	    {"a.directory", "a.directory", ""},
+	};
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 1000);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_reset(&b);
+		disk_put_path(&b, sv_str(rows[i].path));
+		ck_assert(sv_eq(buf_sv(&b), sv_str(rows[i].want)));
+	}
+	buf_fini(&b);
+	for (i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+		struct sv entry = sv_str(entries[i].entry);
+
+		ck_assert(sv_eq(disk_strip(entry), sv_str(entries[i].strip)));
+		ck_assert(sv_eq(disk_kmail(entry), sv_str(entries[i].kmail)));
+	}
+	ck_assert(disk_has_dots(SV("INBOX.Sent")));
+	ck_assert(disk_has_dots(SV("[Gmail].Drafts")));
+	ck_assert(!disk_has_dots(SV("INBOX")) && !disk_has_dots(SV("a.b")));
 }
 END_TEST
 
@@ -196,7 +318,10 @@ static const struct {
     {"..", NULL, false},
     {".a.", NULL, false},
     {".a\tb", NULL, false},
-    {".\xff", NULL, false},
+    /* Latin-1, Evolution's below the inbox. */
+    {".Entw\xfcrfe", "Entw\xc3\xbcrfe", false},
+    {".Entwu\xcc\x88rfe.x", "Entw\xc3\xbcrfe/x", false},
+    {"..Sub.x", "INBOX/Sub/x", false},
 };
 
 START_TEST(maildir_folder__reads_and_writes_names)
@@ -353,6 +478,10 @@ UNIT_TESTS(transfer_formats)
 
 	tcase_add_loop_test(t, maildir_flags__reads_names, 0, COUNT(names));
 	tcase_add_test(t, maildir_keywords__leaves_out_what_is_none);
+	tcase_add_test(t, maildir_keywords__of_courier);
+	tcase_add_test(t, maildir_evolution__has_other_dots);
+	tcase_add_test(t, mh__has_numbers_and_flags);
+	tcase_add_test(t, disk__names_as_levels);
 	tcase_add_test(t, maildir_time__is_in_the_name);
 	tcase_add_loop_test(
 	    t, look__tells_messages_from_the_rest, 0, COUNT(looks));

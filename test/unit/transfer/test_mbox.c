@@ -161,6 +161,11 @@ static const struct {
 	"<To: 1\r\n\r\na\r\n|\\Seen \\Answered \\Flagged $Forwarded $label1 "
 	"work>"
 	"<To: 2\r\n\r\nb\r\n|\\Seen-gone>"},
+    {"labels of its first years, the account's fields",
+	"From \nX-Account-Key: account1\nX-UIDL: 7\nX-Mozilla-Status: 0001\n"
+	"X-Mozilla-Status2: 06000000\nTo: 1\n\na\n\n"
+	"From \nX-Mozilla-Status2: 0e000000\nTo: 2\n\nb\n\n",
+	"<To: 1\r\n\r\na\r\n|\\Seen $label3><To: 2\r\n\r\nb\r\n|>"},
     {"Evolution's field", "From a\nX-Evolution: 0000001a-0018\nTo: 1\n\na\n",
 	"<To: 1\r\n\r\na\r\n|\\Flagged \\Seen>"},
     {"labels: inbox, unread",
