@@ -665,18 +665,15 @@ static int
 run_until_done(struct transfer_order *o,
     int (*once)(struct transfer_order *o, struct err *err), struct err *err)
 {
-	uint64_t came = 0, learnt = 0, n;
+	uint64_t came = 0, learnt = 0;
 	int breaks = 0, r;
-	size_t i;
 
 	while (may_pass(r = one_run(o, once, err))) {
 		/* What it was at is known better, or it has gone on. */
-		for (n = o->x.nbroken, i = 0; i < o->x.nbroken; i++)
-			n += o->x.broken[i].alone;
-		if (o->report.came > came || n > learnt)
+		if (o->report.came > came || o->x.learnt > learnt)
 			breaks = 0;
 		came = o->report.came;
-		learnt = n;
+		learnt = o->x.learnt;
 		/* Files that were half written cannot be continued. */
 		if (o->state_read < 0 || breaks == BREAKS_MAX)
 			break;

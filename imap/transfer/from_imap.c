@@ -24,6 +24,10 @@
 #define GROUP_BYTES (1u << 20)
 #define FLAGS_MAX   (1u << 20)
 
+#define HANGS_UP	"the server ends the connection there"
+#define REFUSED_MAX	200 /* messages that a mailbox does not list */
+#define REFUSED_AT_ONCE 3   /* ... if it lists no other */
+
 /* ---- a window: what there is ---- */
 
 /* Whatever goes moves what is behind it.  What has come since EXAMINE stands
@@ -296,17 +300,15 @@ note_broken(struct from_imap *d, size_t from, size_t to, bool alone)
 	b = find_broken(d, d->item[i].uid);
 	if (b == NULL && d->x->nbroken < TRANSFER_BROKEN_MAX) {
 		b = &d->x->broken[d->x->nbroken++];
-		*b = (struct transfer_broken){
-		    xstrdup(d->name), d->uidvalidity, d->item[i].uid, 0};
+		*b = (struct transfer_broken){.folder = xstrdup(d->name),
+		    .uidvalidity = d->uidvalidity,
+		    .uid = d->item[i].uid};
+		d->x->learnt++;
 	}
-	if (b != NULL && alone)
+	if (b != NULL && alone) {
 		b->alone++;
-}
-
-static bool
-is_broken_off(const struct from_imap *d, int r)
-{
-	return d->rc == RC_OK && r != RC_OK && !from_imap_refused(d, r);
+		d->x->learnt++;
+	}
 }
 
 /* Each that did not come, alone: so that one that the server cannot read does
@@ -327,14 +329,14 @@ fetch_one_by_one(struct from_imap *d, size_t from, size_t to, struct err *err)
 			continue;
 		bad = find_broken(d, it->uid);
 		if (bad != NULL && bad->alone >= TRANSFER_BROKEN_ALONE) {
-			skip(d, it, "the server ends the connection there");
+			skip(d, it, HANGS_UP);
 			report_advance(d->x->report, 1);
 			continue;
 		}
 		buf_reset(&b);
 		buf_addu(&b, it->uid);
 		r = fetch(d, buf_sv(&b), err);
-		if (is_broken_off(d, r))
+		if (from_imap_broken_off(d, r))
 			note_broken(d, i, i + 1, true);
 		if (it->got || (r != RC_OK && !from_imap_refused(d, r)))
 			continue;
@@ -395,7 +397,7 @@ fetch_wanted(struct from_imap *d, struct err *err)
 			continue;
 		if (n > 1)
 			r = fetch(d, buf_sv(&b), err);
-		if (is_broken_off(d, r))
+		if (from_imap_broken_off(d, r))
 			note_broken(d, from, i, false);
 		if (r == RC_OK || (d->rc == RC_OK && from_imap_refused(d, r)))
 			r = fetch_one_by_one(d, from, i, err);
@@ -476,8 +478,7 @@ static int
 list_window(struct from_imap *d, struct err *err)
 {
 	const struct imap_client_ops ops = {.response = on_window, .arg = d};
-	uint32_t left = d->exists - d->next;
-	uint32_t asked = left < FROM_IMAP_WINDOW ? left + 1 : FROM_IMAP_WINDOW;
+	uint32_t asked = from_imap_window(d);
 	struct err quiet = {.text = ""};
 	struct buf b;
 	int r, told = RC_OK;
@@ -504,23 +505,69 @@ list_window(struct from_imap *d, struct err *err)
 	return r;
 }
 
+/* The next one is passed. */
+static void
+skip_next(struct from_imap *d, const char *why)
+{
+	struct buf b;
+
+	buf_init(&b, TRANSFER_PATH_MAX + 100);
+	buf_addsv(&b, buf_sv(&d->x->report->folder.name));
+	buf_addf(&b, ", message %u", d->next);
+	report_skip(d->x->report, buf_sv(&b), why);
+	report_advance(d->x->report, 1);
+	buf_fini(&b);
+	d->next++;
+}
+
+/* A window is refused: it is listed by parts, so that a message of which the
+ * server cannot say anything costs no other. */
+static int
+narrow(struct from_imap *d, int r, struct err *err)
+{
+	if (d->last > d->next) {
+		d->window = (d->last - d->next + 1) / 2;
+		return RC_OK;
+	}
+	if (d->refused++ == (d->listed ? REFUSED_MAX : REFUSED_AT_ONCE))
+		return r;
+	skip_next(d, err->text);
+	return RC_OK;
+}
+
+static int
+read_window(struct from_imap *d, struct err *err)
+{
+	int r = list_window(d, err);
+
+	if (r == RC_MORE)
+		return RC_OK;
+	if (from_imap_refused(d, r))
+		return narrow(d, r, err);
+	r = from_imap_window_broke(d, r);
+	if (r != RC_OK)
+		return r;
+	d->listed = true;
+	d->window =
+	    d->window < FROM_IMAP_WINDOW / 2 ? 2 * d->window : FROM_IMAP_WINDOW;
+	d->next = d->last + 1;
+	choose(d);
+	return fetch_wanted(d, err);
+}
+
 static int
 read_windows(struct from_imap *d, struct err *err)
 {
 	int r = RC_OK;
 
-	while (r == RC_OK && d->next <= d->exists) {
-		r = list_window(d, err);
-		if (r == RC_MORE) {
-			r = RC_OK;
-			continue;
-		}
-		d->next = d->last + 1;
-		if (r == RC_OK) {
-			choose(d);
-			r = fetch_wanted(d, err);
-		}
-	}
+	d->window = FROM_IMAP_WINDOW;
+	d->refused = 0;
+	d->listed = false;
+	while (r == RC_OK && d->next <= d->exists)
+		if (from_imap_next_is_broken(d))
+			skip_next(d, HANGS_UP);
+		else
+			r = read_window(d, err);
 	return r;
 }
 
@@ -541,7 +588,12 @@ mailbox(struct from_imap *d, const struct from_folder *f, struct err *err)
 		return RC_OK;
 	report_folder(d->x->report, to.name);
 	d->name = f->name;
-	r = examine(d, f, err);
+	d->rc = RC_OK;
+	if (from_imap_mailbox_breaks(d) >= TRANSFER_BROKEN_ALONE) {
+		report_skip(d->x->report, to.name, HANGS_UP);
+		return RC_OK;
+	}
+	r = from_imap_mailbox_broke(d, examine(d, f, err));
 	if (from_imap_refused(d, r)) {
 		report_skip(d->x->report, to.name, err->text);
 		return RC_OK;

@@ -39,6 +39,9 @@ struct from_imap {
 	uint32_t uidvalidity;
 	uint32_t next, last; /* sequence numbers: the window, or behind it */
 	bool moved;	     /* something up to last has gone */
+	uint32_t window;     /* as many are listed at once */
+	unsigned refused;    /* messages that it does not list */
+	bool listed;	     /* one that it does */
 	struct from_item item[FROM_IMAP_WINDOW];
 	size_t n;
 	struct buf flags;
@@ -62,5 +65,21 @@ int from_imap_count(struct from_imap *d, struct err *err) RC_USE_RESULT;
 /* Was this refused for itself?  A BAD means no more than a NO: some servers do
  * not take back the names that they list. */
 bool from_imap_refused(const struct from_imap *d, int r);
+
+/* ---- from_imap_broken.c ---- */
+
+/* Has the connection ended, or what came is not to be understood? */
+bool from_imap_broken_off(const struct from_imap *d, int r);
+/* How often that has happened as the mailbox d->name was opened. */
+unsigned from_imap_mailbox_breaks(const struct from_imap *d);
+/* Notes it, if it has, and says what to return. */
+int from_imap_mailbox_broke(struct from_imap *d, int r) RC_USE_RESULT;
+/* The same, as the window was listed. */
+int from_imap_window_broke(struct from_imap *d, int r) RC_USE_RESULT;
+/* Has it happened at the next message alone, so that it is to be passed? */
+bool from_imap_next_is_broken(const struct from_imap *d);
+/* How many messages are to be listed now: those before a window in which it
+ * has happened, or the half of that. */
+uint32_t from_imap_window(const struct from_imap *d);
 
 #endif

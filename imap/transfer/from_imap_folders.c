@@ -297,13 +297,16 @@ from_imap_count(struct from_imap *d, struct err *err)
 	buf_init(&b, 16384);
 	for (i = 0; i < d->nfolder && (r == RC_OK || from_imap_refused(d, r));
 	     i++) {
-		if (!transfer_wants_folder(d->x, sv_str(d->folder[i].name)))
+		d->name = d->folder[i].name;
+		if (!transfer_wants_folder(d->x, sv_str(d->name)) ||
+		    from_imap_mailbox_breaks(d) > 0)
 			continue;
 		buf_reset(&b);
 		buf_adds(&b, "STATUS ");
 		imap_put_astring(&b, sv_str(d->folder[i].wire));
 		buf_adds(&b, " (MESSAGES)");
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
+		r = from_imap_mailbox_broke(d, r);
 	}
 	buf_fini(&b);
 	return from_imap_refused(d, r) ? RC_OK : r;

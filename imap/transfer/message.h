@@ -60,6 +60,9 @@ struct transfer_broken {
 	char *folder;
 	uint32_t uidvalidity, uid;
 	unsigned alone; /* how often, when it alone was asked for */
+	/* With uid 0: where messages were listed, sequence numbers; 0: where
+	 * the folder was opened. */
+	uint32_t from, to;
 };
 
 #define TRANSFER_BROKEN_MAX   200
@@ -82,7 +85,7 @@ struct transfer {
 	size_t nonly;
 	/* Kept from one connection to the next. */
 	struct transfer_broken broken[TRANSFER_BROKEN_MAX];
-	size_t nbroken;
+	size_t nbroken, learnt; /* how often something was noted there */
 	bool hidden; /* also folders that come only when they are named */
 };
 

@@ -54,10 +54,12 @@ static struct {
 	uint32_t sick;	  /* one that it cannot give ... */
 	const char *says; /* ... and what it says then; NULL: it hangs up */
 	bool refuses;	  /* that ends the command */
+	bool in_rows;	  /* it cannot even list that */
 	/* Mailboxes beside INBOX. */
 	size_t names, name_bytes;
-	const char *more; /* further LIST responses */
-	const char *bad;  /* a mailbox whose name it does not understand */
+	const char *more;  /* further LIST responses */
+	const char *bad;   /* a mailbox whose name it does not understand */
+	const char *hangs; /* a command that it does not survive for "Sick" */
 	struct buf in, out;
 } far;
 
@@ -148,9 +150,17 @@ do_examine(struct sv name)
 	phase_end(AT_EXAMINE, 0);
 }
 
+static const char *
+hang(void)
+{
+	send_out();
+	(void)shutdown(far.fd, SHUT_RDWR);
+	return "";
+}
+
 /* By number, as it stands at each moment: what moves is told twice or not at
- * all.  False: there are not so many. */
-static bool
+ * all.  NULL: all is well; else the end of the command. */
+static const char *
 do_rows(struct sv set)
 {
 	uint64_t from, to, i;
@@ -160,7 +170,7 @@ do_rows(struct sv set)
 	set = sv_skip(set, 1);
 	ck_assert_int_eq(sv_take_u64(&set, UINT32_MAX, &to), RC_OK);
 	if (from < 1 || to < from || to > far.n)
-		return false;
+		return "BAD no such message";
 	for (i = from; i <= to; i++) {
 		moment(AT_ROWS, sent++);
 		if (i > far.n || far.uid[i - 1] == far.mute)
@@ -169,12 +179,18 @@ do_rows(struct sv set)
 			far.hit = true;
 			continue;
 		}
+		if (far.in_rows && far.uid[i - 1] == far.sick) {
+			if (far.says == NULL || far.refuses)
+				return far.says == NULL ? hang() : far.says;
+			buf_adds(&far.out, far.says);
+			continue;
+		}
 		buf_addf(&far.out,
 		    "* %u FETCH (UID %u FLAGS () RFC822.SIZE 5)\r\n",
 		    (unsigned)i, far.uid[i - 1]);
 	}
 	phase_end(AT_ROWS, sent);
-	return true;
+	return NULL;
 }
 
 /* NULL: all is well; else the end of the command, "": there is none. */
@@ -192,11 +208,8 @@ do_bodies(struct sv args)
 		ck_assert_int_eq(
 		    sv_to_u32(sv_split(&set, ','), UINT32_MAX, &uid), RC_OK);
 		if (uid == far.sick) {
-			if (far.says == NULL) {
-				send_out();
-				(void)shutdown(far.fd, SHUT_RDWR);
-				return "";
-			}
+			if (far.says == NULL)
+				return hang();
 			if (far.refuses)
 				return far.says;
 			buf_addf(&far.out, "* %u FETCH (UID %u BODY[] %s)\r\n",
@@ -231,7 +244,10 @@ answer(struct sv line)
 	struct sv tag = sv_split(&line, ' '), verb = sv_split(&line, ' ');
 	const char *end = "OK done", *why;
 
-	if (far.bad != NULL && sv_starts(line, sv_str(far.bad))) {
+	if (far.hangs != NULL && sv_starts(verb, sv_str(far.hangs)) &&
+	    sv_starts(line, SV("Sick"))) {
+		end = hang();
+	} else if (far.bad != NULL && sv_starts(line, sv_str(far.bad))) {
 		end = "BAD no such name";
 	} else if (sv_eq(verb, SV("UID"))) {
 		(void)sv_split(&line, ' ');
@@ -239,8 +255,9 @@ answer(struct sv line)
 		end = why != NULL ? why : end;
 	} else if (sv_eq(verb, SV("FETCH"))) {
 		far.hit = false;
-		if (!do_rows(line))
-			end = "BAD no such message";
+		why = do_rows(line);
+		if (why != NULL)
+			end = why;
 		else if (far.hit && far.event.refused)
 			end = "NO some are gone";
 	} else if (sv_eq(verb, SV("EXAMINE"))) {
@@ -603,6 +620,84 @@ START_TEST(from_imap__hanging_up_at_one_costs_no_other)
 }
 END_TEST
 
+/* From one connection to the next, as long as something is learnt. */
+static void
+run_until_over(const struct sink *to, unsigned most)
+{
+	struct err err = {.text = ""};
+	unsigned tries = 0;
+	size_t learnt;
+	int r;
+
+	start();
+	for (;;) {
+		learnt = x.learnt;
+		r = from_imap(&x, client, to, &err);
+		if (r != RC_EOF && r != RC_IO)
+			break;
+		ck_assert_uint_lt(++tries, most);
+		ck_assert_uint_gt(x.learnt, learnt);
+		come_back();
+	}
+	hang_up();
+	ck_assert_msg(r == RC_OK, "%s", err.text);
+	while (x.nbroken > 0)
+		free(x.broken[--x.nbroken].folder);
+}
+
+static const struct {
+	uint32_t uid;
+	const char *says;
+	bool refuses;
+} unlisted[] = {{1, NULL, false}, {213, NULL, false}, {MESSAGES, NULL, false},
+    {1, "BAD Command Error. 12", true}, {213, "NO [SERVERBUG] broken", true},
+    {MESSAGES, "BAD Command Error. 12", true},
+    {213, "* 213 FETCH (UID 213 FLAGS () RFC822.SIZE -1)\r\n", false},
+    {213, "* 213 FETCH (UID\r\n", false}};
+
+/* What cannot be listed costs no other, and is named. */
+START_TEST(from_imap__one_that_cannot_be_listed_costs_no_other)
+{
+	struct sink again = sink;
+	char name[40];
+	uint32_t uid;
+
+	again.want = want_new;
+	begin();
+	far.in_rows = true;
+	far.sick = unlisted[_i].uid;
+	far.says = unlisted[_i].says;
+	far.refuses = unlisted[_i].refuses;
+	run_until_over(&again, 13);
+	for (uid = 1; uid <= MESSAGES; uid++)
+		ck_assert_msg(came.times[uid] == (uid != far.sick),
+		    "UID %u came %u times", uid, came.times[uid]);
+	(void)snprintf(name, sizeof name, "message %u:", far.sick);
+	ck_assert_msg(report.skipped == 1 && strstr(told.notes.p, name) != NULL,
+	    "was told: %s", told.notes.p);
+	end();
+}
+END_TEST
+
+START_TEST(from_imap__one_mailbox_that_hangs_up_costs_no_other)
+{
+	static const char *const commands[] = {"EXAMINE", "STATUS"};
+	struct sink again = sink;
+
+	again.want = want_new;
+	begin();
+	far.hangs = commands[_i];
+	far.more = "* LIST () \"/\" Sick\r\n* LIST () \"/\" Well\r\n";
+	run_until_over(&again, 4);
+	ck_assert_uint_eq(came.times[MESSAGES], 1);
+	/* INBOX each time that it got so far, Well once; Sick if it could. */
+	ck_assert_uint_eq(came.folders, _i == 0 ? 4 : 3);
+	ck_assert_uint_eq(report.skipped, _i == 0);
+	ck_assert(_i != 0 || strstr(told.notes.p, "left out: Sick") != NULL);
+	end();
+}
+END_TEST
+
 /* New mail is the next run's, and nothing that people are told of. */
 START_TEST(from_imap__new_mail_is_no_error)
 {
@@ -801,6 +896,11 @@ UNIT_TESTS(transfer_from_imap)
 	    from_imap__one_that_cannot_be_given_costs_no_other, 0,
 	    (int)(sizeof sick / sizeof sick[0]));
 	tcase_add_test(t, from_imap__hanging_up_at_one_costs_no_other);
+	tcase_add_loop_test(t,
+	    from_imap__one_that_cannot_be_listed_costs_no_other, 0,
+	    sizeof unlisted / sizeof unlisted[0]);
+	tcase_add_loop_test(
+	    t, from_imap__one_mailbox_that_hangs_up_costs_no_other, 0, 2);
 	tcase_add_test(t, from_imap__what_is_gone_untold_costs_no_other);
 	tcase_add_test(t, from_imap__what_is_never_listed_is_named);
 	tcase_add_test(t, from_imap__long_names_are_left_out_and_counted);
