@@ -190,8 +190,7 @@ append_one_by_one(struct to_imap *t, bool *missing, struct err *err)
 
 	for (i = 0; i < t->try.n && r == RC_OK; i++) {
 		r = append_one(t, i, true, err);
-		if (r == RC_PERM && !is_fatal(t) &&
-		    has_keywords(t, &t->msg[i])) {
+		if (is_own_fault(t, r) && has_keywords(t, &t->msg[i])) {
 			r = append_one(t, i, false, err);
 			if (r == RC_OK)
 				report_note(t->x->report,
@@ -481,6 +480,8 @@ to_imap_free(struct to_imap **tp)
 		return;
 	for (i = 0; i < t->nspecial; i++)
 		free(t->special[i].name);
+	for (i = 0; i < t->nusual; i++)
+		free(t->usual[i].name);
 	to_imap_sync_fini(t);
 	state_set_fini(&t->there);
 	state_set_fini(&t->pass);

@@ -40,6 +40,10 @@ struct to_imap {
 	struct state_set there; /* the names of its mailboxes, hashed */
 	struct to_folder special[TO_IMAP_USES]; /* the first for each use */
 	size_t nspecial;
+	/* What is usually called so; if another server has no uses. */
+	struct to_folder usual[TO_IMAP_USES];
+	size_t nusual;
+	bool below_inbox, beside_inbox; /* there are such */
 	char delimiter;	   /* of the server, NUL: it has no levels */
 	struct buf prefix; /* of its names but INBOX: "INBOX/", or empty */
 	struct buf taken;  /* lines: a name there, and what goes into it */

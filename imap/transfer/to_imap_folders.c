@@ -1,12 +1,15 @@
 /* Which mailbox of the server a folder's messages go into. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/utf8.h"
 #include "imap/transfer/to_imap.h"
+#include "imap/transfer/usual.h"
 
-#define FOLDERS_MAX 20000
+#define FOLDERS_MAX  20000
+#define INBOX_PREFIX SV("INBOX/")
 /* Uses that a person has one mailbox for. */
 #define OWN_USES                                              \
 	(IMAP_LIST_DRAFTS | IMAP_LIST_SENT | IMAP_LIST_JUNK | \
@@ -97,6 +100,21 @@ add_folder(struct to_imap *t, struct sv name, unsigned uses)
 	t->special[t->nspecial++] = (struct to_folder){sv_dup(name), uses};
 }
 
+/* What it is usually called, if the server has no uses. */
+static void
+note_usual(struct to_imap *t, struct sv name)
+{
+	unsigned use = usual_use(name);
+	size_t i = 0;
+
+	if (use == 0 || t->c == t->x->own)
+		return;
+	while (i < t->nusual && t->usual[i].uses != use)
+		i++;
+	if (i == t->nusual && i < TO_IMAP_USES)
+		t->usual[t->nusual++] = (struct to_folder){sv_dup(name), use};
+}
+
 static void
 on_namespace(void *arg, const struct imap_response *r)
 {
@@ -122,9 +140,15 @@ on_list(void *arg, const struct imap_response *r)
 	if (has_prefix(t, name))
 		name = sv_skip(name, t->prefix.n);
 	/* No name that is longer is ever asked for. */
-	if ((r->list.attributes & IMAP_LIST_NOSELECT) == 0 && name.n > 0 &&
-	    name.n <= TRANSFER_PATH_MAX)
-		add_folder(t, name, r->list.attributes & IMAP_LIST_USES);
+	if (sv_istarts(name, INBOX_PREFIX))
+		t->below_inbox = true;
+	else if (!transfer_same_name(name, SV("INBOX")))
+		t->beside_inbox = true;
+	if ((r->list.attributes & IMAP_LIST_NOSELECT) != 0 || name.n == 0 ||
+	    name.n > TRANSFER_PATH_MAX)
+		return;
+	add_folder(t, name, r->list.attributes & IMAP_LIST_USES);
+	note_usual(t, name);
 }
 
 /* What the server said no to, but not what ends the connection. */
@@ -146,24 +170,61 @@ ask_delimiter(struct to_imap *t, struct err *err)
 	return is_refused(t, r) ? RC_OK : r;
 }
 
-int
-to_imap_list(struct to_imap *t, struct err *err)
+static int
+list_all(struct to_imap *t, struct err *err)
 {
-	struct imap_client_ops ops = {.response = on_namespace, .arg = t};
-	int r = RC_OK;
+	const struct imap_client_ops ops = {.response = on_list, .arg = t};
+	int r = RC_PERM;
 
-	if (imap_client_can(t->c, SV("NAMESPACE")))
-		r = imap_client_command(t->c, &ops, SV("NAMESPACE"), err);
-	if (r != RC_OK && !is_refused(t, r))
-		return r;
-	ops.response = on_list;
-	r = RC_PERM;
 	if (imap_client_can(t->c, SV("LIST-EXTENDED")) &&
 	    imap_client_can(t->c, SV("SPECIAL-USE")))
 		r = imap_client_command(t->c, &ops,
 		    SV("LIST \"\" \"*\" RETURN (SPECIAL-USE)"), err);
 	if (is_refused(t, r))
 		r = imap_client_command(t->c, &ops, SV("LIST \"\" \"*\""), err);
+	return r;
+}
+
+/* May "INBOX." be the prefix of all that is ours?  Some servers want it, and do
+ * not say so. */
+static bool
+may_want_prefix(const struct to_imap *t)
+{
+	return t->prefix.n == 0 && t->delimiter != '\0' && !t->beside_inbox &&
+	       t->c != t->x->own && !imap_client_can(t->c, SV("NAMESPACE"));
+}
+
+static void
+forget_folders(struct to_imap *t)
+{
+	state_set_fini(&t->there);
+	while (t->nspecial > 0)
+		free(t->special[--t->nspecial].name);
+	while (t->nusual > 0)
+		free(t->usual[--t->nusual].name);
+}
+
+int
+to_imap_list(struct to_imap *t, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_namespace, .arg = t};
+	bool has_uses;
+	size_t i;
+	int r = RC_OK;
+
+	if (imap_client_can(t->c, SV("NAMESPACE")))
+		r = imap_client_command(t->c, &ops, SV("NAMESPACE"), err);
+	if (r != RC_OK && !is_refused(t, r))
+		return r;
+	r = list_all(t, err);
+	if (r == RC_OK && t->below_inbox && may_want_prefix(t)) {
+		forget_folders(t);
+		buf_set(&t->prefix, INBOX_PREFIX);
+		r = list_all(t, err);
+	}
+	has_uses = t->nspecial > 0;
+	for (i = 0; i < t->nusual && !has_uses; i++)
+		add_folder(t, sv_str(t->usual[i].name), t->usual[i].uses);
 	return r == RC_OK ? ask_delimiter(t, err) : r;
 }
 
@@ -380,6 +441,20 @@ make_plain(struct buf *name)
 	return changed;
 }
 
+static int
+reach_below_inbox(
+    struct to_imap *t, const struct transfer_folder *f, struct err *err)
+{
+	struct err why;
+	int r;
+
+	buf_set(&t->prefix, INBOX_PREFIX);
+	r = reach(t, f, &why, err);
+	if (is_refused(t, r))
+		buf_reset(&t->prefix);
+	return r;
+}
+
 int
 to_imap_folder(void *arg, const struct transfer_folder *f, struct err *err)
 {
@@ -402,6 +477,9 @@ to_imap_folder(void *arg, const struct transfer_folder *f, struct err *err)
 		return RC_DENIED;
 	}
 	r = reach(t, f, &why, err);
+	if (is_refused(t, r) && may_want_prefix(t) &&
+	    !sv_eq(level_of(buf_sv(&t->dest)), SV("INBOX")))
+		r = reach_below_inbox(t, f, err);
 	if (is_refused(t, r) && make_plain(&t->dest)) {
 		struct err again;
 
