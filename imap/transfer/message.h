@@ -86,6 +86,7 @@ struct transfer {
 	/* Kept from one connection to the next. */
 	struct transfer_broken broken[TRANSFER_BROKEN_MAX];
 	size_t nbroken, learnt; /* how often something was noted there */
+	bool one_by_one;	/* a server has hung up at several */
 	bool hidden; /* also folders that come only when they are named */
 };
 

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
+#include "base/be.h"
 #include "imap/transfer/area.h"
 #include "imap/transfer/state.h"
 #include "imap/transfer/to_imap.h"
@@ -181,6 +182,56 @@ batch_name(const struct to_imap *t, size_t i)
 	return sv_of(t->names.p + t->msg[i].name, t->msg[i].nname);
 }
 
+/* ---- messages at which the server hangs up ---- */
+
+static struct transfer_broken *
+find_broken(struct to_imap *t, size_t i)
+{
+	uint32_t id = be_get32(t->try.msg[i].key.b) | 1;
+	size_t k;
+
+	for (k = 0; k < t->x->nbroken; k++) {
+		struct transfer_broken *b = &t->x->broken[k];
+
+		if (b->uid == id && b->uidvalidity == 0 &&
+		    sv_eq(sv_str(b->folder), buf_sv(&t->source)))
+			return b;
+	}
+	return NULL;
+}
+
+static bool
+hangs_up(struct to_imap *t, size_t i)
+{
+	const struct transfer_broken *b = find_broken(t, i);
+
+	return b != NULL && b->alone >= TRANSFER_BROKEN_ALONE;
+}
+
+static bool
+has_hung_up(const struct to_imap *t, int r)
+{
+	return t->c != t->x->own &&
+	       (r == RC_EOF || r == RC_IO || r == RC_TIMEOUT);
+}
+
+static void
+note_broken(struct to_imap *t, size_t i)
+{
+	struct transfer_broken *b = find_broken(t, i);
+
+	if (b == NULL && t->x->nbroken < TRANSFER_BROKEN_MAX) {
+		b = &t->x->broken[t->x->nbroken++];
+		*b = (struct transfer_broken){
+		    .folder = sv_dup(buf_sv(&t->source)),
+		    .uid = be_get32(t->try.msg[i].key.b) | 1};
+	}
+	if (b == NULL)
+		return;
+	b->alone++;
+	t->x->learnt++;
+}
+
 /* Each alone; what is refused for itself is left out and named. */
 static int
 append_one_by_one(struct to_imap *t, bool *missing, struct err *err)
@@ -189,7 +240,15 @@ append_one_by_one(struct to_imap *t, bool *missing, struct err *err)
 	int r = RC_OK;
 
 	for (i = 0; i < t->try.n && r == RC_OK; i++) {
+		if (hangs_up(t, i)) {
+			missing[i] = true;
+			report_skip(t->x->report, batch_name(t, i),
+			    "the server ends the connection there");
+			continue;
+		}
 		r = append_one(t, i, true, err);
+		if (has_hung_up(t, r))
+			note_broken(t, i);
 		if (is_own_fault(t, r) && has_keywords(t, &t->msg[i])) {
 			r = append_one(t, i, false, err);
 			if (r == RC_OK)
@@ -244,8 +303,8 @@ int
 to_imap_flush(struct to_imap *t, struct err *err)
 {
 	bool missing[STATE_BATCH] = {false};
-	bool many_came,
-	    many = t->try.n > 1 && imap_client_can(t->c, SV("MULTIAPPEND"));
+	bool many_came, many = t->try.n > 1 && !t->x->one_by_one &&
+			       imap_client_can(t->c, SV("MULTIAPPEND"));
 	int r = RC_OK;
 
 	if (t->try.n == 0)
@@ -261,6 +320,10 @@ to_imap_flush(struct to_imap *t, struct err *err)
 	r = to_imap_log(t, err);
 	if (r == RC_OK && many)
 		r = append_all(t, err);
+	if (many && has_hung_up(t, r)) {
+		t->x->one_by_one = true;
+		t->x->learnt++;
+	}
 	many_came = many && r == RC_OK;
 	if (r == RC_OK && !many)
 		r = append_one_by_one(t, missing, err);
