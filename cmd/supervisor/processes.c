@@ -11,6 +11,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/tally.h"
+#include "backup/lost.h"
 #include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/errand.h"
 #include "cmd/supervisor/sd_notify.h"
@@ -49,6 +50,24 @@ find_account(struct super *s, const char *name)
 	return NULL;
 }
 
+/* An account's process, unless its mail has vanished. */
+static void
+start_account(struct super *s, const char *account)
+{
+	struct buf text;
+	char q[LOG_Q_MAX];
+
+	buf_init(&text, 4096);
+	if (lost_account(s->conf, account, &text)) {
+		mlog(LOG_ERROR, "account.lost", "account=%s text=%s", account,
+		    log_q(q, buf_sv(&text)));
+		say_refused(s, account);
+	} else {
+		proc_start(s, ROLE_ACCOUNT, account);
+	}
+	buf_fini(&text);
+}
+
 /* The keeper asks for an account's process. */
 static void
 on_start(struct super *s, struct msg *m)
@@ -71,7 +90,7 @@ on_start(struct super *s, struct msg *m)
 		p->wanted = true;
 		return;
 	}
-	proc_start(s, ROLE_ACCOUNT, s->conf->account[said.account].name);
+	start_account(s, s->conf->account[said.account].name);
 }
 
 /* The others are not ready without it, and it is not. */

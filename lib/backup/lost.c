@@ -129,6 +129,45 @@ lost_remember(const struct conf *conf)
 	io_close(&accounts);
 }
 
+/* Of one that had mail, as the file of its name says. */
+static void
+put_gone(const struct conf *conf, const char *name, struct buf *out)
+{
+	buf_addf(out,
+	    "%s: nothing is in %s/accounts/%s, but it had mail; mount its "
+	    "disk, or: hearthmail restore; if it is to start empty: "
+	    "rm %s/accounts/" KNOWN "/%s",
+	    name, conf->data, name, conf->data, name);
+}
+
+bool
+lost_account(const struct conf *conf, const char *name, struct buf *text)
+{
+	struct segments s = {.all = 0};
+	struct buf path;
+	int accounts, home = -1;
+	bool gone;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "%s/accounts", conf->data);
+	accounts = open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	buf_fini(&path);
+	gone = accounts >= 0 && is_known(accounts, name);
+	if (gone) {
+		home = backup_folder(accounts, name);
+		gone = home >= 0 || errno == ENOENT;
+	}
+	if (home >= 0)
+		count_segments(home, &s);
+	if (s.closed || s.all > 0)
+		gone = false;
+	if (gone)
+		put_gone(conf, name, text);
+	io_close(&home);
+	io_close(&accounts);
+	return gone;
+}
+
 static void
 look_at(struct look *l, int accounts, const char *name)
 {
@@ -152,14 +191,14 @@ look_at(struct look *l, int accounts, const char *name)
 		    "%s: its log is gone, and with it the mail that was there; "
 		    "mount its disk, or: hearthmail restore",
 		    name);
-	else if (json_integer_value(had) == 0 && is_known(accounts, name))
-		tell(l,
-		    "%s: nothing is in %s/accounts/%s, but it had mail; mount "
-		    "its disk, or: hearthmail restore; if it is to start "
-		    "empty: "
-		    "rm %s/accounts/" KNOWN "/%s",
-		    name, l->conf->data, name, l->conf->data, name);
-	else if (json_integer_value(had) > 0)
+	else if (json_integer_value(had) == 0 && is_known(accounts, name)) {
+		struct buf text;
+
+		buf_init(&text, 4096);
+		put_gone(l->conf, name, &text);
+		tell(l, "%s", text.p);
+		buf_fini(&text);
+	} else if (json_integer_value(had) > 0)
 		tell(l,
 		    "%s: nothing is in %s/accounts/%s, but the newest backup "
 		    "has %lld message%s of it; mount its disk, or: hearthmail "

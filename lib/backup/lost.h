@@ -25,6 +25,15 @@ typedef void (*lost_fn)(void *arg, const char *text);
  * by. */
 unsigned lost_each(const struct conf *conf, lost_fn fn, void *arg);
 
+/*
+ * Is nothing left of the mail of an account that had some?  With a sentence
+ * about what to do.  One that began anew then would take mail to where nobody
+ * looks for it once its disk is mounted, and phones would throw theirs away: it
+ * is not started before the mail is back, or the file of its name in
+ * accounts/.known is removed.  As the supervisor.
+ */
+bool lost_account(const struct conf *conf, const char *name, struct buf *text);
+
 /* Makes those files.  As the supervisor. */
 void lost_remember(const struct conf *conf);
 

@@ -2,12 +2,15 @@
 """fsck: while the server runs and after, with damage to each kind of file, and
 the same messages in every folder afterwards."""
 import glob
+import imaplib
 import json
 import os
+import shutil
+import smtplib
 import sys
 import threading
 
-from house import House, finish, verdict
+from house import House, finish, verdict, wait_until
 
 
 def mail(house, user):
@@ -110,6 +113,55 @@ def orphan(h, before):
     h.stop()
 
 
+def refused(h, user):
+    """What a login is answered; the empty string if it succeeds."""
+    try:
+        h.imap(user).logout()
+        return ""
+    except imaplib.IMAP4.error as e:
+        return str(e)
+
+
+def vanished(h):
+    """An account's folder is not mounted: nothing begins anew there, what comes meanwhile waits, and
+    all is as it was once it is back."""
+    home, aside = (os.path.join(h.data, "accounts", name) for name in ("anna", "..anna"))
+    known = os.path.join(h.data, "accounts/.known/anna")
+    before = mail(h, "anna")
+    for how in ("empty", "missing"):
+        h.stop()
+        os.rename(home, aside)
+        if how == "empty":
+            os.mkdir(home, 0o700)
+            shutil.copystat(aside, home)
+            os.chown(home, os.stat(aside).st_uid, os.stat(aside).st_gid)
+        h.start()
+        verdict("UNAVAILABLE" in refused(h, "anna"), f"vanished-{how}-no-login", refused(h, "anna"))
+        verdict(h.logged(r"account\.lost account=anna .*it had mail; mount its disk.*\.known/anna"),
+                f"vanished-{how}-is-said", h.log()[-1500:])
+        verdict(refused(h, "ben") == "", f"vanished-{how}-others-go-on")
+        try:
+            h.deliver(body=f"while it was {how}")
+            said = 250
+        except smtplib.SMTPException as e:
+            said = getattr(e, "smtp_code", 0)
+        verdict(said == 250 or 400 <= said < 500, f"vanished-{how}-mail-waits", said)
+        made = [f for _, _, files in os.walk(home) for f in files]
+        verdict(not made, f"vanished-{how}-nothing-is-made", made)
+        shutil.rmtree(home)
+        os.rename(aside, home)
+        wait_until(lambda: refused(h, "anna") == "")
+        now = mail(h, "anna")
+        verdict(all(now.get(k, (0, []))[0] == v[0] and set(v[1]) <= set(now[k][1]) for k, v in before.items()),
+                f"vanished-{how}-is-back", (before, now))
+    h.stop()
+    os.rename(home, aside)
+    os.unlink(known)
+    h.start()
+    verdict(refused(h, "anna") == "", "vanished-may-start-empty")
+    h.stop()
+
+
 def main():
     h = House()
     with h:
@@ -123,6 +175,8 @@ def main():
         verdict(code == 0 and not any(o["findings"] for o in found), "clean-when-stopped", found)
         derived(h, before)
         orphan(h, before)
+        h.start()
+        vanished(h)
         r = h.command("fsck", "nobody")
         verdict(r.returncode == 1 and "nobody" in r.stderr, "unknown-account", r)
         verdict(h.command("fsck", "--frob").returncode == 2, "usage")
