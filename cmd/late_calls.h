@@ -132,6 +132,7 @@
 	X(X509_add_ext)                    \
 	X(X509_check_host)                 \
 	X(X509_check_ip_asc)               \
+	X(X509_check_issued)               \
 	X(X509_cmp)                        \
 	X(X509_digest)                     \
 	X(X509_free)                       \

@@ -128,7 +128,7 @@ adopt(struct acme_run *w, struct acme_set *s, struct sv chain,
 	int r;
 
 	buf_init(&pem, FILE_MAX);
-	r = acme_chain_clean(chain, &pem, err);
+	r = acme_chain_clean(chain, key, &pem, err);
 	if (r == RC_OK)
 		r = acme_certificate_read(buf_sv(&pem), &c, err);
 	if (r == RC_OK && !acme_certificate_is_of(buf_sv(&pem), key))

@@ -284,12 +284,44 @@ acme_certificate_has(const struct acme_certificate *c, const char *name)
 	return false;
 }
 
+#define CHAIN_MOST 10
+
+/* Those that it has, in their order; at most CHAIN_MOST. */
+static size_t
+read_chain(BIO *bio, X509 *x[CHAIN_MOST])
+{
+	size_t n = 0;
+
+	while (n < CHAIN_MOST &&
+	       (x[n] = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD)) != NULL)
+		n++;
+	ERR_clear_error();
+	return n;
+}
+
+/* Which of the rest comes first: what is of the key, what has issued the one
+ * before; else what came first. */
+static size_t
+find_next(X509 *const *x, size_t n, X509 *before, const struct acme_key *key)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (before == NULL
+			? EVP_PKEY_eq(
+			      X509_get0_pubkey(x[i]), acme_key_borrow(key)) == 1
+			: X509_check_issued(x[i], before) == X509_V_OK)
+			return i;
+	return 0;
+}
+
 int
-acme_chain_clean(struct sv pem, struct buf *out, struct err *err)
+acme_chain_clean(
+    struct sv pem, const struct acme_key *key, struct buf *out, struct err *err)
 {
 	BIO *bio = reader(pem), *to;
-	unsigned n = 0;
-	X509 *x;
+	X509 *x[CHAIN_MOST], *before = NULL;
+	size_t n, i, next;
 	char *p;
 	long len;
 
@@ -297,19 +329,23 @@ acme_chain_clean(struct sv pem, struct buf *out, struct err *err)
 		return err_set(err, RC_SYNTAX, "the answer is empty");
 	to = BIO_new(BIO_s_mem());
 	must(to != NULL);
-	while (n < 10 &&
-	       (x = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD)) != NULL) {
-		must(PEM_write_bio_X509(to, x) == 1);
-		X509_free(x);
-		n++;
+	n = read_chain(bio, x);
+	for (i = 0; i < n; i++) {
+		next = i + find_next(x + i, n - i, before, key);
+		before = x[next];
+		memmove(&x[i + 1], &x[i], (next - i) * sizeof x[0]);
+		x[i] = before;
+		must(PEM_write_bio_X509(to, before) == 1);
 	}
-	ERR_clear_error();
 	len = BIO_get_mem_data(to, &p);
 	if (n > 0)
 		buf_add(out, p, (size_t)len);
+	while (n > 0)
+		X509_free(x[--n]);
+	ERR_clear_error();
 	BIO_free(to);
 	BIO_free(bio);
-	return n > 0 ? RC_OK
+	return i > 0 ? RC_OK
 		     : err_set(err, RC_SYNTAX,
 			   "what it gave is not a certificate in PEM");
 }

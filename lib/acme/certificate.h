@@ -40,9 +40,10 @@ int acme_certificate_read(
 bool acme_certificate_is_of(struct sv pem, const struct acme_key *key);
 /* Does it have that name itself?  No wildcards: we ask for none. */
 bool acme_certificate_has(const struct acme_certificate *c, const char *name);
-/* Only the certificates, each in PEM: what else came is left out.  RC_SYNTAX:
- * there is none, or one of them is broken. */
-int acme_chain_clean(
-    struct sv pem, struct buf *out, struct err *err) RC_USE_RESULT;
+/* Only the certificates, each in PEM: what else came is left out.  The one of
+ * the key comes first and each before the one that issued it, whatever order
+ * they came in.  RC_SYNTAX: there is none. */
+int acme_chain_clean(struct sv pem, const struct acme_key *key, struct buf *out,
+    struct err *err) RC_USE_RESULT;
 
 #endif

@@ -52,6 +52,7 @@ struct acme_order {
 	bool without_replaces; /* it was refused */
 	bool account_again;    /* it was unknown, and is made anew */
 	bool asked;	       /* the challenge of this authorization */
+	bool looked;	       /* again, since they refused to be asked */
 	bool finalized;
 	/* How often, at this step or for this thing. */
 	unsigned nonces_bad, troubles, polls;
@@ -133,6 +134,22 @@ blame(struct acme_order *o, const char *name)
 		}
 }
 
+/* Of one name alone some speak in their sentence only.  If they speak of all,
+ * it is about none of them. */
+static const char *
+spoken_of(const struct acme_order *o, const struct acme_problem *p)
+{
+	const char *found = "";
+	size_t i, n = 0;
+
+	for (i = 0; i < o->o.nname; i++)
+		if (acme_speaks_of(p, o->o.name[i])) {
+			found = o->o.name[i];
+			n++;
+		}
+	return n == 1 ? found : "";
+}
+
 static void
 fail_with(struct acme_order *o, const struct acme_problem *p, unsigned status,
     const char *name)
@@ -140,6 +157,8 @@ fail_with(struct acme_order *o, const struct acme_problem *p, unsigned status,
 	char why[ERR_TEXT_MAX];
 	unsigned i;
 
+	if (name[0] == '\0' && p->nname == 0)
+		name = spoken_of(o, p);
 	acme_sentence(p, status, o->way,
 	    name[0] != '\0'   ? name
 	    : p->nname > 0    ? p->name[0]
@@ -442,7 +461,7 @@ next_authorization(struct acme_order *o)
 {
 	o->at++;
 	o->polls = 0;
-	o->asked = false;
+	o->asked = o->looked = false;
 	buf_reset(&o->shown);
 	go(o, o->at < o->said.nauthorization ? STEP_AUTHORIZATION : STEP_POLL);
 }
@@ -471,20 +490,6 @@ choose_way(struct acme_order *o)
 	     way++)
 		o->way = (enum acme_way)way;
 	return offered != 0;
-}
-
-/* What no other way would change. */
-static bool
-is_of_name(const struct acme_problem *p)
-{
-	static const char *const type[] = {"dns", "caa", "rejectedIdentifier",
-	    "unsupportedIdentifier", "rateLimited"};
-	size_t i;
-
-	for (i = 0; i < sizeof type / sizeof type[0]; i++)
-		if (strcmp(p->type, type[i]) == 0)
-			return true;
-	return false;
 }
 
 static void
@@ -520,7 +525,7 @@ on_authorization(
 	c = &a->challenge[o->way];
 	if (a->status == ACME_INVALID || c->status == ACME_INVALID ||
 	    c->url[0] == '\0') {
-		o->failure.of_proof = !is_of_name(&a->problem);
+		o->failure.of_proof = !acme_is_of_name(&a->problem);
 		o->failure.way = o->way;
 		fail_with(o, &a->problem, 0, a->name);
 	} else if (o->asked || c->status != ACME_PENDING) {
@@ -578,15 +583,39 @@ on_good(struct acme_order *o, const struct acme_response *r, int64_t now)
 	must(false);
 }
 
+/* Neither a limit nor a trouble that goes by. */
+static bool
+is_final(const struct acme_problem *p, unsigned status)
+{
+	return status < 500 && status != 429 &&
+	       strcmp(p->type, "rateLimited") != 0;
+}
+
+/*
+ * Is the account one that they have forgotten, or does its address belong to
+ * another directory or key?  For the latter each has a word of its own: the
+ * address of one that was kept is asked for anew before that is believed.
+ */
+static bool
+is_of_account(
+    const struct acme_order *o, const struct acme_problem *p, unsigned status)
+{
+	if (o->step != STEP_ORDER || o->account_again)
+		return false;
+	if (strcmp(p->type, "accountDoesNotExist") == 0)
+		return true;
+	return o->o.account_url[0] != '\0' && is_final(p, status) &&
+	       (status == 401 || strcmp(p->type, "unauthorized") == 0 ||
+		   strcmp(p->type, "malformed") == 0);
+}
+
 /* Refused, but there is another way?  True: it is gone. */
 static bool
 is_mended(struct acme_order *o, const struct acme_problem *p, unsigned status)
 {
 	if (strcmp(p->type, "badNonce") == 0 && ++o->nonces_bad <= NONCES_BAD)
 		return true;
-	/* An account that they have forgotten, or of another directory. */
-	if (strcmp(p->type, "accountDoesNotExist") == 0 &&
-	    o->step == STEP_ORDER && !o->account_again) {
+	if (is_of_account(o, p, status)) {
 		o->account_again = true;
 		o->account[0] = '\0';
 		begin(o);
@@ -594,9 +623,14 @@ is_mended(struct acme_order *o, const struct acme_problem *p, unsigned status)
 	}
 	/* It was replaced before, or they do not know it: what they call that
 	 * differs [RFC 9773 5].  A limit is one without it, too. */
-	if (o->step == STEP_ORDER && replaces(o) && status < 500 &&
-	    status != 429 && strcmp(p->type, "rateLimited") != 0) {
+	if (o->step == STEP_ORDER && replaces(o) && is_final(p, status)) {
 		o->without_replaces = true;
+		return true;
+	}
+	/* Asked already, and the answer was lost: the authorization knows. */
+	if (o->step == STEP_CHALLENGE && !o->looked && is_final(p, status)) {
+		o->looked = true;
+		go(o, STEP_AUTHORIZATION);
 		return true;
 	}
 	/* Not ready to be finished, though it has said so. */
@@ -650,8 +684,7 @@ on_refused(struct acme_order *o, const struct acme_response *r, int64_t now)
 	    r->status == 429 || strcmp(p.type, "rateLimited") == 0;
 	/* What they cannot do now is not the fault of a name. */
 	if ((o->step == STEP_CHALLENGE || o->step == STEP_AUTHORIZATION) &&
-	    r->status < 500 && r->status != 429 &&
-	    strcmp(p.type, "rateLimited") != 0)
+	    is_final(&p, r->status))
 		name = o->authorization.name;
 	fail_with(o, &p, r->status, name);
 }

@@ -1,7 +1,9 @@
 #include "acme/sentence.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 
 /* By the type of the problem [RFC 8555 6.7]; %s is the name, %p the port. */
@@ -42,10 +44,14 @@ static const struct known {
 };
 
 static const char *
-text_of(const char *type)
+text_of(const char *type, unsigned status)
 {
 	size_t i;
 
+	/* Nothing was looked at: it is the request that they refuse. */
+	if (status != 0 && sv_eq(sv_str(type), SV("unauthorized")))
+		return "the certificate authority does not let our account do "
+		       "that";
 	for (i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (sv_eq(sv_str(type), sv_str(known[i].type)))
 			return known[i].text;
@@ -73,7 +79,7 @@ void
 acme_sentence(const struct acme_problem *p, unsigned status, enum acme_way way,
     const char *name, char out[ERR_TEXT_MAX])
 {
-	const char *text = text_of(p->type);
+	const char *text = text_of(p->type, status);
 	struct buf b;
 
 	buf_init(&b, 4096);
@@ -91,4 +97,53 @@ acme_sentence(const struct acme_problem *p, unsigned status, enum acme_way way,
 		buf_addf(&b, "; see %.100s", p->instance);
 	(void)snprintf(out, ERR_TEXT_MAX, "%s", b.p);
 	buf_fini(&b);
+}
+
+static bool
+is_in_name(char c)
+{
+	return ascii_is_alnum(c) || c == '-' || c == '_' || c == '.';
+}
+
+/* A whole name; a dot behind it may end the sentence. */
+static bool
+is_whole(struct sv text, size_t at, size_t n)
+{
+	struct sv rest = sv_skip(text, at + n);
+
+	if (at > 0 && is_in_name(text.p[at - 1]))
+		return false;
+	if (rest.n > 0 && rest.p[0] == '.')
+		rest = sv_skip(rest, 1);
+	return rest.n == 0 || !is_in_name(rest.p[0]);
+}
+
+bool
+acme_is_of_name(const struct acme_problem *p)
+{
+	static const char *const type[] = {"dns", "caa", "rejectedIdentifier",
+	    "unsupportedIdentifier", "rateLimited"};
+	size_t i;
+
+	for (i = 0; i < sizeof type / sizeof type[0]; i++)
+		if (strcmp(p->type, type[i]) == 0)
+			return true;
+	return false;
+}
+
+bool
+acme_speaks_of(const struct acme_problem *p, const char *name)
+{
+	struct sv text = sv_str(p->detail), what = sv_str(name);
+	size_t at;
+
+	/* A limit is named after the domain that all are in. */
+	if (strcmp(p->type, "rateLimited") == 0 ||
+	    (strcmp(p->type, "malformed") != 0 && !acme_is_of_name(p)))
+		return false;
+	for (at = 0; what.n > 0 && at + what.n <= text.n; at++)
+		if (sv_istarts(sv_skip(text, at), what) &&
+		    is_whole(text, at, what.n))
+			return true;
+	return false;
 }

@@ -4,6 +4,7 @@
 
 #include "acme/certificate.h"
 #include "acme/date.h"
+#include "acme/key.h"
 #include "acme/order.h"
 #include "acme/state.h"
 
@@ -82,6 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sv all = sv_of(data, size);
 	struct acme_authorization a;
 	struct acme_certificate c;
+	static struct acme_key *key;
 	struct acme_directory d;
 	struct acme_order_said o;
 	struct acme_problem p;
@@ -90,6 +92,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err;
 	struct buf out;
 
+	if (key == NULL)
+		key = acme_key_new();
 	(void)acme_problem_read(all, &p);
 	(void)!acme_directory_read(all, &d, &err);
 	(void)!acme_order_read(all, &o, &err);
@@ -100,7 +104,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(acme_retry_after(all, NOW) <= ACME_WAIT_MAX_S);
 	(void)acme_rfc3339(all);
 	buf_init(&out, ACME_CHAIN_MAX);
-	(void)!acme_chain_clean(all, &out, &err);
+	(void)!acme_chain_clean(all, key, &out, &err);
 	buf_fini(&out);
 	/* What is read of a state is written, and read again. */
 	if (acme_state_read(all, &s, &err) == RC_OK) {

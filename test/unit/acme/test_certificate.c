@@ -39,7 +39,8 @@ START_TEST(certificate__what_is_asked_for_comes)
 	/* 20 bytes of a key identifier; 0x87000002, with its zero. */
 	ck_assert_uint_eq(sv_chr(sv_str(c.id), '.'), 27);
 	ck_assert(sv_ends(sv_str(c.id), SV(".AIcAAAI")));
-	ck_assert_int_eq(acme_chain_clean(buf_sv(&pem), &clean, &err), RC_OK);
+	ck_assert_int_eq(
+	    acme_chain_clean(buf_sv(&pem), key, &clean, &err), RC_OK);
 	ck_assert(sv_starts(buf_sv(&clean), SV("-----BEGIN CERT")));
 	ck_assert(sv_ends(buf_sv(&clean), SV("-----END CERTIFICATE-----\n")));
 	ck_assert_uint_lt(clean.n, pem.n);
@@ -52,12 +53,49 @@ START_TEST(certificate__what_is_asked_for_comes)
 }
 END_TEST
 
+/* Some put the root first, or the leaf last, with words between. */
+START_TEST(certificate__the_leaf_comes_first)
+{
+	static const char *const name[] = {"a.test"};
+	static const char end[] = "-----END CERTIFICATE-----\n";
+	struct acme_key *key = acme_key_new();
+	struct buf der, pem, odd, clean;
+	struct ca *ca = ca_new();
+	struct err err;
+	size_t first;
+
+	buf_init(&der, 65536);
+	buf_init(&pem, 65536);
+	buf_init(&odd, 65536);
+	buf_init(&clean, 65536);
+	acme_request_der(key, name, 1, &der);
+	ca_sign(ca, buf_sv(&der), T0, T0 + 90 * 86400, &pem);
+	first = sv_find(buf_sv(&pem), sv_str(end)) + sizeof end - 1;
+	ck_assert_uint_lt(first, pem.n);
+	buf_adds(&odd, "issuer=/CN=somebody\r\n");
+	buf_addsv(&odd, sv_skip(buf_sv(&pem), first));
+	buf_adds(&odd, "\n\nsubject=/CN=a.test\n");
+	buf_addsv(&odd, sv_first(buf_sv(&pem), first));
+	buf_adds(&odd, "have a nice day\n");
+	ck_assert_int_eq(
+	    acme_chain_clean(buf_sv(&odd), key, &clean, &err), RC_OK);
+	ck_assert_str_eq(clean.p, pem.p);
+	buf_fini(&clean);
+	buf_fini(&odd);
+	buf_fini(&pem);
+	buf_fini(&der);
+	ca_free(&ca);
+	acme_key_free(&key);
+}
+END_TEST
+
 START_TEST(certificate__rubbish)
 {
 	static const char *const rows[] = {"", "x",
 	    "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
 	    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 	    "<html>"};
+	struct acme_key *key = acme_key_new();
 	struct acme_certificate c;
 	struct buf out;
 	struct err err;
@@ -66,9 +104,10 @@ START_TEST(certificate__rubbish)
 	ck_assert_int_eq(
 	    acme_certificate_read(sv_str(rows[_i]), &c, &err), RC_SYNTAX);
 	ck_assert_int_eq(
-	    acme_chain_clean(sv_str(rows[_i]), &out, &err), RC_SYNTAX);
+	    acme_chain_clean(sv_str(rows[_i]), key, &out, &err), RC_SYNTAX);
 	ck_assert_uint_eq(out.n, 0);
 	buf_fini(&out);
+	acme_key_free(&key);
 }
 END_TEST
 
@@ -80,6 +119,7 @@ START_TEST(certificate__no_password_is_asked_for)
 	    "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
 	    "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n";
 	struct acme_certificate c;
+	struct acme_key *key = acme_key_new();
 	char line[8] = "";
 	struct buf out;
 	struct err err;
@@ -90,13 +130,15 @@ START_TEST(certificate__no_password_is_asked_for)
 	ck_assert_int_eq(dup2(pair[0], 0), 0);
 	(void)setsid();
 	buf_init(&out, 65536);
-	ck_assert_int_eq(acme_chain_clean(sv_str(pem), &out, &err), RC_SYNTAX);
+	ck_assert_int_eq(
+	    acme_chain_clean(sv_str(pem), key, &out, &err), RC_SYNTAX);
 	ck_assert_int_eq(
 	    acme_certificate_read(sv_str(pem), &c, &err), RC_SYNTAX);
 	ck_assert_int_eq(close(pair[1]), 0);
 	ck_assert_int_eq(read(0, line, sizeof line), 6);
 	ck_assert_int_eq(dup2(terminal, 0), 0);
 	buf_fini(&out);
+	acme_key_free(&key);
 }
 END_TEST
 
@@ -155,6 +197,7 @@ UNIT_TESTS(certificate)
 {
 	TCase *t = tcase_create("certificate");
 
+	tcase_add_test(t, certificate__the_leaf_comes_first);
 	tcase_add_test(t, certificate__proof);
 
 	tcase_add_test(t, certificate__no_password_is_asked_for);
