@@ -239,6 +239,9 @@ clients_discover(const struct clients_server *s, struct sv body, int64_t now,
 	bool good, done = false;
 
 	buf_init(&q.address, TEXT_MAX);
+	/* Some begin with a line end, which no declaration may follow. */
+	while (body.n > 0 && sv_chr(SV(" \t\r\n"), body.p[0]) < 4)
+		body = sv_skip(body, 1);
 	good = body.n > 0 && body.n <= CLIENTS_BODY_MAX && read_xml(body, &q);
 	if (good && ((q.wants_other && !q.wants_outlook) || !is_useful(s))) {
 		put_error(601, "Provider is not available", now, out);

@@ -20,6 +20,15 @@ web_browser_may(const struct http_ask *ask, struct http_response *a)
 	return false;
 }
 
+/* A browser leaves the usual port away, but not all that is between. */
+static struct sv
+without_usual_port(struct sv host, bool tls)
+{
+	struct sv usual = tls ? SV(":443") : SV(":80");
+
+	return sv_ends(host, usual) ? sv_first(host, host.n - usual.n) : host;
+}
+
 /* "https://mail.example.org:8443", against the Host field, which a browser
  * writes alike. */
 static bool
@@ -29,7 +38,8 @@ is_own_origin(const struct http_ask *ask, struct sv origin)
 	struct sv scheme = ask->tls ? SV("https://") : SV("http://");
 
 	return sv_istarts(origin, scheme) &&
-	       sv_ieq(sv_skip(origin, scheme.n), sv_trim(host));
+	       sv_ieq(without_usual_port(sv_skip(origin, scheme.n), ask->tls),
+		   without_usual_port(sv_trim(host), ask->tls));
 }
 
 /* Browsers say where from: all of them by Origin, newer ones by Sec-Fetch-Site,

@@ -402,6 +402,40 @@ START_TEST(visit__of_strangers_asks_nobody)
 }
 END_TEST
 
+static const struct {
+	const char *host, *origin;
+	bool ours;
+} origins[] = {
+    {"mail.a.test", "https://mail.a.test", true},
+    {"mail.a.test:443", "https://mail.a.test", true},
+    {"MAIL.a.test", "https://mail.A.test:443", true},
+    {"mail.a.test:8443", "https://mail.a.test:8443", true},
+    {"mail.a.test", "https://mail.a.test:8443", false},
+    {"mail.a.test:8443", "https://mail.a.test", false},
+    {"mail.a.test", "http://mail.a.test", false},
+    {"mail.a.test:80", "https://mail.a.test", false},
+    {"mail.a.test", "https://mail.a.test.elsewhere.test", false},
+    {"mail.a.test", "https://elsewhere.test", false},
+    {"mail.a.test", "", false},
+    {"mail.a.test", "null", false},
+};
+
+/* A form that another site has made a browser send asks nobody. */
+START_TEST(visit__takes_forms_from_here)
+{
+	char request[1000];
+
+	(void)snprintf(request, sizeof request,
+	    "POST /home HTTP/1.1\r\nHost: %s\r\n" COOKIE
+	    "Origin: %s\r\nContent-Length: 0\r\n\r\n",
+	    origins[_i].host, origins[_i].origin);
+	ck_assert_msg((strstr(get(request), "HTTP/1.1 200 OK\r\n") != NULL) ==
+			  origins[_i].ours,
+	    "%s %s", origins[_i].host, origins[_i].origin);
+	ck_assert_int_eq(visits, origins[_i].ours);
+}
+END_TEST
+
 UNIT_TESTS(visit)
 {
 	TCase *t = tcase_create("visit");
@@ -419,5 +453,7 @@ UNIT_TESTS(visit)
 	tcase_add_loop_test(t, visit__the_client_leaves, 0, 3);
 	tcase_add_loop_test(t, visit__of_strangers_asks_nobody, 0,
 	    (int)(sizeof strangers / sizeof strangers[0]));
+	tcase_add_loop_test(t, visit__takes_forms_from_here, 0,
+	    (int)(sizeof origins / sizeof origins[0]));
 	return t;
 }
