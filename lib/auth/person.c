@@ -191,10 +191,13 @@ finish(struct order *o, int rc)
 	    .secret = buf_sv(&o->secret),
 	    .link = buf_sv(&o->link),
 	};
+	char why[LOG_Q_MAX];
 	struct msg a;
 
-	mlog(LOG_INFO, "person.order", "account=%s peer=%s what=%d rc=%s",
-	    o->account, o->peer, o->what, rc_name(rc));
+	mlog(LOG_INFO, "person.order", "account=%s peer=%s what=%d rc=%s%s%s",
+	    o->account, o->peer, o->what, rc_name(rc),
+	    rc == RC_OK ? "" : " text=",
+	    rc == RC_OK ? "" : log_q(why, sv_str(o->err.text)));
 	msg_init(&a, MSG_REPLY);
 	person_done_put(&a, &done);
 	ipc_request_answer(&o->request, &a);

@@ -153,7 +153,7 @@ add(struct self *s, struct entered *e)
 	if (d.rc == RC_OK) {
 		keep(s, e, &d);
 	} else {
-		s->out->status = 422;
+		self_refused(s, &d);
 		e->wrong = self_wrong(&d, PERSON_FIELD_TEXT);
 		show(s, e, &d);
 	}
@@ -276,7 +276,7 @@ self_device_revoke(struct self *s)
 		    d.rc == RC_OK ? SV("revoked") : SV("gone"));
 	} else {
 		d.field = PERSON_FIELD_NONE;
-		s->out->status = 422;
+		self_refused(s, &d);
 		show(s, &(struct entered){.label = SV("")}, &d);
 	}
 	msg_fini(&m);

@@ -125,7 +125,7 @@ self_factor_begin(struct self *s)
 		keep(s, &d, "/second-factor/new");
 	} else {
 		d.field = PERSON_FIELD_NONE;
-		s->out->status = 422;
+		self_refused(s, &d);
 		show(s, &d, &none, &none);
 	}
 	msg_fini(&m);
@@ -213,7 +213,7 @@ self_factor_confirm(struct self *s)
 	} else {
 		struct wrong w = none;
 
-		s->out->status = 422;
+		self_refused(s, &d);
 		w.code = self_wrong(&d, PERSON_FIELD_CODE);
 		show_begun(s, &d, &w);
 	}
@@ -238,7 +238,7 @@ order(struct self *s, enum person_what what, struct sv password, struct sv code)
 	} else if (d.rc == RC_OK) {
 		keep(s, &d, "/second-factor/codes");
 	} else {
-		s->out->status = 422;
+		self_refused(s, &d);
 		w.password = self_wrong(&d, PERSON_FIELD_PASSWORD);
 		w.code = self_wrong(&d, PERSON_FIELD_CODE);
 		show(s, &d, what == PERSON_TOTP_OFF ? &w : &none,

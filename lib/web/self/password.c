@@ -64,7 +64,7 @@ set(struct self *s, struct sv old, struct sv new)
 	if (d.rc == RC_OK) {
 		self_go(s, "/password", "done", SV("password"));
 	} else {
-		s->out->status = 422;
+		self_refused(s, &d);
 		f.old = self_wrong(&d, PERSON_FIELD_PASSWORD);
 		f.new = self_wrong(&d, PERSON_FIELD_TEXT);
 		show(s, &d, &f);

@@ -22,6 +22,14 @@ self_ask(struct self *s, uint16_t type, const struct codec_type *t,
 	return false;
 }
 
+/* Of the server's own. */
+static bool
+is_trouble(int rc)
+{
+	return rc == RC_IO || rc == RC_NOSPACE || rc == RC_DAMAGED ||
+	       rc == RC_TIMEOUT;
+}
+
 void
 self_order(struct self *s, const struct person_order *o, struct msg *m,
     struct person_done *d)
@@ -32,8 +40,13 @@ self_order(struct self *s, const struct person_order *o, struct msg *m,
 	msg_init(&question, PERSON_ORDER);
 	person_order_put(&question, o);
 	r = s->v->calls->person(s->v->arg, &question, m);
-	if (r == RC_OK && person_done_get(m, d) == RC_OK)
+	if (r == RC_OK && person_done_get(m, d) == RC_OK) {
+		if (is_trouble(d->rc)) {
+			d->field = PERSON_FIELD_NONE;
+			d->text = SV("");
+		}
 		return;
+	}
 	if (r != RC_OK)
 		msg_init(m, PERSON_ORDER);
 	s->unanswered = true;
@@ -41,6 +54,12 @@ self_order(struct self *s, const struct person_order *o, struct msg *m,
 }
 
 /* ---- what is wrong ---- */
+
+void
+self_refused(struct self *s, const struct person_done *d)
+{
+	s->out->status = is_trouble(d->rc) || s->unanswered ? 503 : 422;
+}
 
 /* In the reader's own language, where one sentence says it; what else auth says
  * is shown as it is. */

@@ -48,9 +48,11 @@ void self_say_done(struct self *s);
 bool self_ask(struct self *s, uint16_t type, const struct codec_type *t,
     struct msg *m, void *out);
 /* The same for orders.  d->rc says what became of it; *m is the caller's in any
- * case. */
+ * case.  A trouble of the server's own is no field's fault, and has no text. */
 void self_order(struct self *s, const struct person_order *o, struct msg *m,
     struct person_done *d);
+/* Sets the status of the page that says what is wrong. */
+void self_refused(struct self *s, const struct person_done *d);
 /* What is wrong, beside a field or (PERSON_FIELD_NONE) of all; W_NONE and an
  * empty text: nothing is. */
 struct self_wrong {

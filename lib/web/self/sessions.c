@@ -144,10 +144,12 @@ end(struct self *s, const struct person_order *o)
 	struct msg m;
 
 	self_order(s, o, &m, &d);
-	if (d.rc == RC_OK || d.rc == RC_NOTFOUND)
+	if (d.rc == RC_OK || d.rc == RC_NOTFOUND) {
 		self_go(s, "/sessions", "done", SV("ended"));
-	else
+	} else {
+		self_refused(s, &d);
 		show(s, &d);
+	}
 	msg_fini(&m);
 }
 

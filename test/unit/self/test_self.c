@@ -574,7 +574,7 @@ START_TEST(self__who_does_not_answer_is_said)
 	ck_assert_uint_eq(get("/devices", ""), 200);
 	ck_assert(says("Try again in a minute"));
 	other.asked = 0;
-	ck_assert_uint_eq(post("/devices/add", "csrf=token&label=x"), 422);
+	ck_assert_uint_eq(post("/devices/add", "csrf=token&label=x"), 503);
 	ck_assert_uint_eq(other.asked, 1);
 	ck_assert(says("Try again in a minute"));
 	ck_assert_uint_eq(post("/restore", "csrf=token&id=3.1"), 503);
@@ -735,6 +735,31 @@ START_TEST(self__what_is_wrong_is_said_beside_the_field)
 			ck_assert(says("role=\"alert\""));
 		/* What was typed stays, but for secrets. */
 		ck_assert(!says("value=\"a\"") && !says("value=\"b\""));
+	}
+}
+END_TEST
+
+/* No room on the disk: neither a field's fault, nor in words of the inside. */
+START_TEST(self__a_trouble_of_the_server_is_said_as_one)
+{
+	static const char *const rows[][2] = {
+	    {"/devices/add", "csrf=token&label=x"},
+	    {"/devices/revoke", "csrf=token&label=x"},
+	    {"/password", "csrf=token&old=a&new=b&again=b"},
+	    {"/second-factor/begin", "csrf=token"},
+	    {"/second-factor/off", "csrf=token&password=a&otp=1"},
+	    {"/sessions/end", "csrf=token&number=1"},
+	};
+	size_t i;
+
+	other.totp = true;
+	other.rc = _i % 2 == 0 ? RC_NOSPACE : RC_IO;
+	other.field = (uint8_t)(_i / 2);
+	other.text = SV("cannot write secrets");
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		ck_assert_uint_eq(post(rows[i][0], rows[i][1]), 503);
+		ck_assert(says("Try again in") && says("role=\"alert\""));
+		ck_assert(!says("aria-invalid") && !says("secrets"));
 	}
 }
 END_TEST
@@ -960,6 +985,8 @@ UNIT_TESTS(self)
 	tcase_add_test(t, self__a_device_is_shown_once);
 	tcase_add_test(t, self__a_device_is_gone_from_the_page_after_a_reload);
 	tcase_add_test(t, self__what_is_wrong_is_said_beside_the_field);
+	tcase_add_loop_test(
+	    t, self__a_trouble_of_the_server_is_said_as_one, 0, 10);
 	tcase_add_test(
 	    t, self__a_long_label_is_said_and_a_long_form_does_no_harm);
 	tcase_add_test(t, self__the_second_factor);
