@@ -62,12 +62,12 @@ struct from_imap {
 int from_imap_list(struct from_imap *d, struct err *err) RC_USE_RESULT;
 /* How many messages they have is told to the report. */
 int from_imap_count(struct from_imap *d, struct err *err) RC_USE_RESULT;
-/* Was this refused for itself?  A BAD means no more than a NO: some servers do
- * not take back the names that they list. */
-bool from_imap_refused(const struct from_imap *d, int r);
 
 /* ---- from_imap_broken.c ---- */
 
+/* Was this refused for itself?  A BAD means no more than a NO: some servers do
+ * not take back the names that they list. */
+bool from_imap_refused(const struct from_imap *d, int r);
 /* Has the connection ended, or what came is not to be understood? */
 bool from_imap_broken_off(const struct from_imap *d, int r);
 /* How often that has happened as the mailbox d->name was opened. */

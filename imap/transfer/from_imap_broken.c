@@ -1,5 +1,6 @@
-/* Where a server hangs up while a mailbox is opened or listed: learnt from one
- * connection to the next, until it is a mailbox or a message alone. */
+/* What a server refuses for itself, and where it hangs up while a mailbox is
+ * opened or listed: that is learnt from one connection to the next, until it is
+ * a mailbox or a message alone. */
 #include "base/alloc.h"
 #include "imap/transfer/from_imap.h"
 
@@ -46,6 +47,12 @@ find_window(const struct from_imap *d)
 			return b;
 	}
 	return NULL;
+}
+
+bool
+from_imap_refused(const struct from_imap *d, int r)
+{
+	return r == RC_PERM || (r == RC_SYNTAX && imap_client_usable(d->c));
 }
 
 bool

@@ -11,12 +11,6 @@
 #define UNFIT_NAMED  20
 #define VIRTUAL_USES (IMAP_LIST_ALL | IMAP_LIST_FLAGGED)
 
-bool
-from_imap_refused(const struct from_imap *d, int r)
-{
-	return r == RC_PERM || (r == RC_SYNTAX && imap_client_usable(d->c));
-}
-
 static void
 on_namespace(void *arg, const struct imap_response *r)
 {
