@@ -150,13 +150,15 @@ acme_base64url_read(struct sv text, struct buf *out)
 	char *p = buf_reserve(out, text.n + 1);
 	size_t n;
 
-	/* What others print may have padding. */
+	/* What others print may have padding, or be plain base64. */
 	while (text.n > 0 && text.p[text.n - 1] == '=')
 		text.n--;
 	if (p == NULL)
 		return RC_TOOBIG;
 	if (sodium_base642bin((unsigned char *)p, text.n, text.p, text.n, NULL,
-		&n, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+		&n, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 &&
+	    sodium_base642bin((unsigned char *)p, text.n, text.p, text.n, NULL,
+		&n, NULL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0)
 		return RC_SYNTAX;
 	buf_added(out, n);
 	return RC_OK;

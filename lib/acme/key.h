@@ -22,6 +22,7 @@ struct evp_pkey_st *acme_key_borrow(const struct acme_key *k);
 
 /* Appends base64url without padding [RFC 7515 2]. */
 void acme_base64url(struct sv bytes, struct buf *out);
+/* With padding or not, or plain base64, as some authorities print secrets. */
 int acme_base64url_read(struct sv text, struct buf *out) RC_USE_RESULT;
 
 /* Appends the public key as JSON, in the form of which the thumbprint is made

@@ -166,6 +166,12 @@ START_TEST(key__external_account)
 	ck_assert_int_eq(acme_jws_external(k, "id-1", SV("c2VjcmU="),
 			     "https://ca.test/new", &b),
 	    RC_OK);
+	ck_assert_int_eq(acme_jws_external(k, "id-1", SV("+/+/c2VjcmU="),
+			     "https://ca.test/new", &b),
+	    RC_OK);
+	ck_assert_int_eq(acme_jws_external(k, "id-1", SV("-_+/c2VjcmU="),
+			     "https://ca.test/new", &b),
+	    RC_SYNTAX);
 	ck_assert_int_eq(acme_jws_external(k, "id-1", SV("not base64!"),
 			     "https://ca.test/new", &b),
 	    RC_SYNTAX);
