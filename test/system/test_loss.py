@@ -257,7 +257,7 @@ def vanished():
                 verdict(False, "no-empty-account-is-shown")
             except Exception as e:
                 verdict("UNAVAILABLE" in str(e) or "AUTH" not in str(e), "no-empty-account-is-shown", e)
-            verdict(h.count() == 7 and h.logged(r"store.open .*there was mail"), "the-log-says-why",
+            verdict(h.count() == 7 and h.logged(r"account\.lost account=ben .*it had mail"), "the-log-says-why",
                     h.log()[-800:])
             r = h.command("status")
             verdict(r.returncode == 1 and "ben" in r.stdout and "mail" in r.stdout, "status-shouts", r.stdout)

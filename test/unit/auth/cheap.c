@@ -1,6 +1,7 @@
 #include "test/unit/auth/cheap.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -15,11 +16,32 @@ typedef int verify_fn(const char hash[crypto_pwhash_argon2id_STRBYTES],
     const char *const password, unsigned long long n);
 
 static atomic_bool cheap;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
+static bool held;
 
 void
 cheap_hashes(bool on)
 {
 	atomic_store(&cheap, on);
+}
+
+void
+cheap_hold(bool on)
+{
+	pthread_mutex_lock(&lock);
+	held = on;
+	pthread_cond_broadcast(&released);
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+await_release(void)
+{
+	pthread_mutex_lock(&lock);
+	while (held)
+		pthread_cond_wait(&released, &lock);
+	pthread_mutex_unlock(&lock);
 }
 
 static void *
@@ -53,6 +75,7 @@ crypto_pwhash_argon2id_str_verify(
 {
 	verify_fn *f = (verify_fn *)own("crypto_pwhash_argon2id_str_verify");
 
+	await_release();
 	if (atomic_load(&cheap) && strstr(hash, "m=32768,") != NULL)
 		return -1;
 	return f(hash, password, n);

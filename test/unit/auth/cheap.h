@@ -9,5 +9,8 @@
 #include <stdbool.h>
 
 void cheap_hashes(bool on);
+/* While it is held, no password is compared: so that what is to wait for a turn
+ * has come before the first is over. */
+void cheap_hold(bool on);
 
 #endif
