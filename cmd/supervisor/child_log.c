@@ -192,7 +192,9 @@ on_time(void *arg)
 		for (i = 0; i < CHUNKS_A_LOOK && copy_some(l); i++)
 			;
 		l->paused = false;
-		ev_set(l->ev, EPOLLIN);
+		/* Its end is seen in a pause, too. */
+		if (l->ev != NULL)
+			ev_set(l->ev, EPOLLIN);
 	}
 }
 
