@@ -310,7 +310,7 @@ below(struct walk *w, struct sv dir, struct sv name, struct sv entry, bool plus,
 	return r;
 }
 
-/* Mail that stands beside a Maildir in another form is not left out without a
+/* Mail of another form beside a Maildir is not left out without a
  * word. */
 static void
 name_others(struct walk *w, struct sv dir, const struct broker_names *names)

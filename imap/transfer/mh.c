@@ -21,7 +21,7 @@ mh_is_mark(struct sv name)
 	return false;
 }
 
-/* 0: it is no message's name. */
+/* 0: it is not the name of a message. */
 static uint64_t
 number_of(struct sv name)
 {

@@ -2,55 +2,43 @@
 
 #include "imap/client/response.h"
 #include "mail/folder.h"
+#include "mail/names.h"
 
-#define NAMES(n, ...)                     \
-	{                                 \
-		n, (const char *const[])  \
-		{                         \
-			__VA_ARGS__, NULL \
-		}                         \
-	}
-
-struct names {
-	unsigned what;
-	const char *const *name;
-};
-
-static const struct names inboxes[] = {
-    NAMES(1, "INBOX", "Posteingang", "Boîte de réception", "Recibidos",
+static const struct mail_names inboxes[] = {
+    MAIL_NAMES(1, "INBOX", "Posteingang", "Boîte de réception", "Recibidos",
 	"Bandeja de entrada", "Caixa de entrada", "Posta in arrivo",
 	"In arrivo", "Postvak IN", "Inkorg", "Inkorgen", "Innboks", "Indbakke",
 	"Saapuneet", "Odebrane", "Skrzynka odbiorcza", "Doručená pošta",
 	"Входящие", "Gelen Kutusu"),
 };
 
-static const struct names labels[] = {
-    NAMES(LABEL_READ, "Opened", "Read", "Geöffnet", "Gelesen", "Ouvert",
+static const struct mail_names labels[] = {
+    MAIL_NAMES(LABEL_READ, "Opened", "Read", "Geöffnet", "Gelesen", "Ouvert",
 	"Ouverts", "Lu", "Lus", "Abierto", "Abiertos", "Leído", "Leídos",
 	"Aberto", "Abertos", "Lido", "Lidos", "Aperto", "Aperti", "Già letto",
 	"Letto", "Letti", "Da leggere (aperto)", "Geopend", "Gelezen", "Öppnat",
 	"Öppnade", "Läst", "Åpnet", "Åbnet", "Avattu", "Otwarte", "Otevřené",
 	"Otevřeno", "Открытые", "Прочитанные", "Açıldı", "Açılanlar"),
-    NAMES(LABEL_UNREAD, "Unread", "Ungelesen", "Non lu", "Non lus", "No leído",
-	"No leídos", "Não lido", "Não lidos", "Não lidas", "Non letto",
-	"Non letti", "Da leggere", "Ongelezen", "Oläst", "Olästa", "Ulest",
-	"Uleste", "Ulæst", "Ulæste", "Lukematta", "Lukemattomat",
+    MAIL_NAMES(LABEL_UNREAD, "Unread", "Ungelesen", "Non lu", "Non lus",
+	"No leído", "No leídos", "Não lido", "Não lidos", "Não lidas",
+	"Non letto", "Non letti", "Da leggere", "Ongelezen", "Oläst", "Olästa",
+	"Ulest", "Uleste", "Ulæst", "Ulæste", "Lukematta", "Lukemattomat",
 	"Nieprzeczytane", "Nepřečtené", "Непрочитанные", "Okunmamış",
 	"Okunmayanlar", "No llegit", "No llegits"),
-    NAMES(LABEL_STARRED, "Starred", "Markiert", "Mit Stern markiert",
+    MAIL_NAMES(LABEL_STARRED, "Starred", "Markiert", "Mit Stern markiert",
 	"Gekennzeichnet", "Suivi", "Suivis", "Messages suivis", "Destacado",
 	"Destacados", "Con estrella", "Com estrela", "Marcado com estrela",
 	"Speciali", "Speciale", "Con stella", "Met ster", "Met ster gemarkeerd",
 	"Stjärnmärkt", "Stjärnmärkta", "Stjernemerket", "Stjernemarkeret",
 	"Tähdellä merkityt", "Oznaczone gwiazdką", "S hvězdičkou", "Помеченные",
 	"Yıldızlı", "Destacats"),
-    NAMES(LABEL_ARCHIVED, "Archived", "All Mail", "Archiviert", "Archivé",
+    MAIL_NAMES(LABEL_ARCHIVED, "Archived", "All Mail", "Archiviert", "Archivé",
 	"Archivés", "Archivado", "Archivados", "Arquivado", "Arquivados",
 	"Arquivada", "Archiviato", "Archiviati", "Archiviata", "Gearchiveerd",
 	"Arkiverat", "Arkiverade", "Arkivert", "Arkiveret", "Arkistoitu",
 	"Arkistoidut", "Zarchiwizowane", "Archivováno", "Archivované",
 	"Архивированные", "Arşivlendi", "Arxivats"),
-    NAMES(LABEL_OTHER, "Important", "Wichtig", "Importants", "Importante",
+    MAIL_NAMES(LABEL_OTHER, "Important", "Wichtig", "Importants", "Importante",
 	"Importantes", "Importanti", "Belangrijk", "Viktigt", "Viktig",
 	"Vigtigt", "Vigtig", "Tärkeää", "Tärkeä", "Ważne", "Důležité", "Важное",
 	"Önemli", "Chat", "Chats", "Muted", "Snoozed", "Ignoriert",
@@ -63,20 +51,6 @@ static const char *const categories[] = {"Category ", "Kategorie ",
     "Catégorie : ", "Catégorie: ", "Categoría ", "Categoría: ", "Categoria ",
     "Categoria: ", "Categorie ", "Categorie: ", "Kategori ",
     "Kategori: ", "Category: ", "Luokka ", "Категория ", "IMAP_"};
-
-#define FIND(table, s) find(table, sizeof(table) / sizeof((table)[0]), s)
-
-static unsigned
-find(const struct names *t, size_t n, struct sv s)
-{
-	size_t i, j;
-
-	for (i = 0; i < n; i++)
-		for (j = 0; t[i].name[j] != NULL; j++)
-			if (sv_ieq(s, sv_str(t[i].name[j])))
-				return t[i].what;
-	return 0;
-}
 
 unsigned
 usual_use(struct sv name)
@@ -96,7 +70,7 @@ usual_use(struct sv name)
 bool
 usual_inbox(struct sv name)
 {
-	return FIND(inboxes, name) != 0;
+	return MAIL_NAMES_FIND(inboxes, name) != 0;
 }
 
 enum usual_label
@@ -107,7 +81,7 @@ usual_label(struct sv label)
 	if (usual_inbox(label))
 		return LABEL_INBOX;
 	/* "Archivé" says that it was put away, not a name. */
-	i = FIND(labels, label);
+	i = MAIL_NAMES_FIND(labels, label);
 	if (i != 0)
 		return (enum usual_label)i;
 	if (usual_use(label) != 0)

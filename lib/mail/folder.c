@@ -1,20 +1,11 @@
 #include "mail/folder.h"
 
-#define NAMES(n, ...)                     \
-	{                                 \
-		n, (const char *const[])  \
-		{                         \
-			__VA_ARGS__, NULL \
-		}                         \
-	}
+#include "mail/names.h"
 
-static const struct {
-	enum mail_folder what;
-	const char *const *name;
-} uses[] = {
-    NAMES(MAIL_FOLDER_SENT, "Sent", "Sent Items", "Sent Mail", "Sent Messages",
-	"Sent-Mail", "SentMail", "Sent Email", "Sent Emails", "Outbox (Sent)",
-	"Gesendet", "Gesendete Elemente", "Gesendete Objekte",
+static const struct mail_names uses[] = {
+    MAIL_NAMES(MAIL_FOLDER_SENT, "Sent", "Sent Items", "Sent Mail",
+	"Sent Messages", "Sent-Mail", "SentMail", "Sent Email", "Sent Emails",
+	"Outbox (Sent)", "Gesendet", "Gesendete Elemente", "Gesendete Objekte",
 	"Gesendete Nachrichten", "Gesendete E-Mails", "Gesendete Mails",
 	"Postausgang (gesendet)", "Envoyés", "Envoyé", "Messages envoyés",
 	"Éléments envoyés", "Courrier envoyé", "Objets envoyés", "Enviados",
@@ -26,12 +17,12 @@ static const struct {
 	"Sendte elementer", "Sendt", "Sendte", "Lähetetyt", "Wysłane",
 	"Elementy wysłane", "Odeslané", "Odeslaná pošta", "Отправленные",
 	"Gönderilmiş Öğeler", "Gönderilenler"),
-    NAMES(MAIL_FOLDER_DRAFTS, "Drafts", "Draft", "Entwürfe", "Entwurf",
+    MAIL_NAMES(MAIL_FOLDER_DRAFTS, "Drafts", "Draft", "Entwürfe", "Entwurf",
 	"Brouillons", "Brouillon", "Borradores", "Borrador", "Rascunhos",
 	"Rascunho", "Bozze", "Bozza", "Concepten", "Concept", "Utkast",
 	"Kladder", "Luonnokset", "Kopie robocze", "Wersje robocze", "Koncepty",
 	"Черновики", "Taslaklar"),
-    NAMES(MAIL_FOLDER_JUNK, "Junk", "Spam", "Junk E-mail", "Junk Email",
+    MAIL_NAMES(MAIL_FOLDER_JUNK, "Junk", "Spam", "Junk E-mail", "Junk Email",
 	"Junk-E-mail", "Junk-E-Mail", "Junk Mail", "Spamverdacht",
 	"Unerwünscht", "Spam-Verdacht", "Unerwünschte Werbung",
 	"Unerwünschte E-Mails", "Indésirables", "Courrier indésirable",
@@ -41,8 +32,8 @@ static const struct {
 	"Søppelpost", "Uønsket mail", "Uønsket e-mail", "Roskaposti",
 	"Wiadomości-śmieci", "Nevyžádaná pošta", "Нежелательная почта", "Спам",
 	"Önemsiz E-posta"),
-    NAMES(MAIL_FOLDER_BULK, "Bulk", "Bulk Mail", "Werbung"),
-    NAMES(MAIL_FOLDER_TRASH, "Trash", "Deleted", "Deleted Items",
+    MAIL_NAMES(MAIL_FOLDER_BULK, "Bulk", "Bulk Mail", "Werbung"),
+    MAIL_NAMES(MAIL_FOLDER_TRASH, "Trash", "Deleted", "Deleted Items",
 	"Deleted Messages", "Deleted Mail", "Bin", "Waste", "Wastebasket",
 	"Papierkorb", "Gelöscht", "Gelöschte Elemente", "Gelöschte Objekte",
 	"Gelöschte Nachrichten", "Gelöschte E-Mails", "Corbeille",
@@ -55,7 +46,7 @@ static const struct {
 	"Roskakori", "Poistetut", "Kosz", "Elementy usunięte", "Koš",
 	"Odstraněná pošta", "Удаленные", "Удалённые", "Корзина", "Çöp Kutusu",
 	"Silinmiş Öğeler"),
-    NAMES(MAIL_FOLDER_ARCHIVE, "Archive", "Archives", "Archiv", "Archivo",
+    MAIL_NAMES(MAIL_FOLDER_ARCHIVE, "Archive", "Archives", "Archiv", "Archivo",
 	"Archivados", "Arquivo", "Archivio", "Archief", "Arkiv", "Arkisto",
 	"Archiwum", "Архив", "Arşiv", "Archivé"),
 };
@@ -65,14 +56,10 @@ mail_folder_usual(struct sv name)
 {
 	static const struct sv above[] = {
 	    {"INBOX/", 6}, {"[Gmail]/", 8}, {"[Google Mail]/", 14}};
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < sizeof above / sizeof above[0]; i++)
 		if (sv_istarts(name, above[i]))
 			name = sv_skip(name, above[i].n);
-	for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
-		for (j = 0; uses[i].name[j] != NULL; j++)
-			if (sv_ieq(name, sv_str(uses[i].name[j])))
-				return uses[i].what;
-	return MAIL_FOLDER_OTHER;
+	return (enum mail_folder)MAIL_NAMES_FIND(uses, name);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Export to servers with ways of their own: a prefix that nobody tells, folders that are called as
-usual, keywords that are no flags there.  They are played here, a few lines for each."""
+usual, keywords that are refused there.  They are played here, a few lines for each."""
 import collections
 import os
 import re

@@ -48,7 +48,8 @@ void self_say_done(struct self *s);
 bool self_ask(struct self *s, uint16_t type, const struct codec_type *t,
     struct msg *m, void *out);
 /* The same for orders.  d->rc says what became of it; *m is the caller's in any
- * case.  A trouble of the server's own is no field's fault, and has no text. */
+ * case.  A failure of the server is not shown beside a field, and has no text.
+ */
 void self_order(struct self *s, const struct person_order *o, struct msg *m,
     struct person_done *d);
 /* Sets the status of the page that says what is wrong. */

@@ -353,7 +353,7 @@ static const struct row {
 	.a = {DIR(""), ACCOUNT,
 	    {"/order", NULL, 403, PROBLEM("unauthorized", "")}},
 	.why = "does not let our account do that"},
-    {.name = "a limit is no fault of the account",
+    {.name = "a limit does not mean that the account is wrong",
 	.account = "https://ca.test/me",
 	.a = {DIR(""),
 	    {"/order", NULL, 401, PROBLEM("rateLimited", ""), NULL, "9000"}},

@@ -419,7 +419,7 @@ START_TEST(dmarc_xml__utf16_of_any_kind)
 }
 END_TEST
 
-/* NUL is no part of a name. */
+/* A name has no NUL in it. */
 START_TEST(dmarc_xml__nul_in_a_tag)
 {
 	static const char doc[] =
